@@ -1,0 +1,1 @@
+"""The daemon's socket, seen from outside."""

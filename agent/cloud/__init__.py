@@ -1,0 +1,179 @@
+"""What a destination is given and what it may answer; one module or package per kind below.
+
+A destination encodes, sends and judges the answer. It knows nothing of retries, cursors or files:
+those are the uplink's and the buffer's. Only positive proof of receipt is an acknowledgement.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from agent.errors import FieldpostError
+from agent.plan import Json
+from agent.sample import Value
+from agent.secret import Secret
+
+
+class TimeQuality(StrEnum):
+    """What the time stamp of a record is worth."""
+
+    EXACT = "exact"
+    ESTIMATED = "estimated"  # this boot never saw a trusted clock; spacing is exact
+    UNTRUSTED = "untrusted"  # taken before the clock could be believed, and sent as it was
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One committed sample on its way out. (gateway, epoch, seq) names it for ever."""
+
+    epoch: str
+    seq: int
+    device: str
+    time_ns: int
+    values: Mapping[str, Value]
+    time: TimeQuality = TimeQuality.EXACT
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records to send in one go, in order of seq; never empty."""
+
+    records: Sequence[Record]
+
+    @property
+    def readings(self) -> int:
+        """Single values in it."""
+        return sum(len(record.values) for record in self.records)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a destination said of each index of a batch; an index in neither is unanswered (kept).
+
+    Attributes:
+        accepted: indices positively received.
+        refused: index → the destination's own words; judged, never to be sent again unchanged.
+        partly: how many of the accepted were stored only partly (warnings).
+    """
+
+    accepted: Collection[int] = ()
+    refused: Mapping[int, str] = field(default_factory=dict)
+    partly: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the uplink may put into one batch for this destination.
+
+    Attributes:
+        records, readings: at most so many in a batch.
+        interval_s: shortest time between two requests, seconds.
+        trusted_time: hold samples back until their time is trusted (it cannot correct later).
+        deduplicates: its consumers recognise a repeated `msg_id`.
+    """
+
+    records: int = 1000
+    readings: int = 10_000
+    interval_s: float = 0.0
+    trusted_time: bool = False
+    deduplicates: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What a heartbeat tells of the gateway."""
+
+    uptime_s: int
+    version: str
+    free_memory_kb: int
+
+
+class Unreachable(FieldpostError):
+    """Nothing was heard: keep everything, wait, try again. It may have been stored.
+
+    Args:
+        retry_after_s: what the destination asked for, seconds, or None.
+    """
+
+    code = "UNREACHABLE"
+
+    def __init__(
+        self, message: str, *, retry_after_s: float | None = None, action: str | None = None
+    ) -> None:
+        super().__init__(message, action=action)
+        self.retry_after_s = retry_after_s
+
+
+class Unauthorized(FieldpostError):
+    """The credentials are not accepted: keep everything, tell a person, try every few minutes."""
+
+    code = "UNAUTHORIZED"
+
+
+class Misconfigured(FieldpostError):
+    """The address is wrong (404, redirect to another host): keep everything, tell a person."""
+
+    code = "MISCONFIGURED"
+
+
+class BatchRefused(FieldpostError):
+    """The batch as a whole was judged and refused: bisect; a lone record is set aside."""
+
+    code = "REFUSED"
+
+
+class BatchTooLarge(BatchRefused):
+    """Too many records or bytes: halve; a lone record is set aside."""
+
+
+class Cloud(Protocol):
+    """One destination. `send` is never called again before the call before has ended."""
+
+    @property
+    def limits(self) -> Limits:
+        """What fits into a batch; may change after an answer (receive maximum, 413)."""
+        ...
+
+    async def send(self, batch: Batch) -> Receipt:
+        """Send one batch, connecting first where that is needed, and judge the answer.
+
+        Raises:
+            Unreachable, Unauthorized, Misconfigured, BatchRefused, BatchTooLarge
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections; quick, never raises."""
+        ...
+
+
+@runtime_checkable
+class Beats(Protocol):
+    """A destination that wants to hear that the gateway lives, data or not."""
+
+    @property
+    def beat_every_s(self) -> float:
+        """Seconds between heartbeats."""
+        ...
+
+    async def beat(self, vitals: Vitals) -> None:
+        """Send one heartbeat; raises as `send` does, and never stops telemetry."""
+        ...
+
+
+class Opens(Protocol):
+    """What `Destination.opens` names."""
+
+    def __call__(self, gateway: str, spec: Json, secrets: Mapping[str, Secret]) -> Cloud:
+        """Make the destination, without I/O.
+
+        Args:
+            gateway: `site.id`.
+            spec: what the kind's settings compiled to.
+            secrets: those named in the plan.
+
+        Raises:
+            FieldpostError: a secret is missing or unusable; the sentence names it.
+        """
+        ...

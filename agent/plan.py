@@ -1,0 +1,206 @@
+"""The plan: what `prepare` made of the technician's file, and all the daemon ever runs.
+
+Invariants: a plan is complete (every reference resolved, every default filled in), immutable, plain
+JSON on disk, and holds names of secrets, never secrets. What belongs to one driver or destination
+travels as its `spec`: JSON that only the room which wrote it reads back, into its own dataclasses.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+FORMAT = 1  # of the plan file; a daemon compiles again when it reads another one
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """`site:` of the configuration, in SI units."""
+
+    name: str
+    id: str
+    timezone: str
+    buffer_bytes: int
+    may_lose_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a device.
+
+    Attributes:
+        unit: UCUM code or None.
+        every_s: seconds between reads; None where the device speaks on its own.
+        low, high: plausible range, inclusive; a value outside is not delivered.
+        writable: whether `fieldpost write` may change it.
+        counter: never decreases; a smaller value is a restart, never a negative difference.
+    """
+
+    unit: str | None = None
+    every_s: float | None = None
+    low: float | None = None
+    high: float | None = None
+    writable: bool = False
+    counter: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device as health, status and CLI see it.
+
+    Attributes:
+        address: what identifies it on its connection, as text: unit id, Bluetooth address, or "".
+        every_s: its reading interval; None where it speaks on its own and the interval is learned.
+    """
+
+    name: str
+    profile: str
+    connection: str
+    address: str
+    every_s: float | None
+    enabled: bool
+    points: Mapping[str, Point]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One wire or radio, and everything the driver that owns it needs.
+
+    Attributes:
+        kind: as written in the file (`modbus-rtu`).
+        opens: `module:function` of the driver, from the entry point `fieldpost.drivers`.
+        place: how a person finds it: port, host or adapter.
+        spec: the driver's own compiled plan.
+        secrets: names of the secrets its devices need, and no others.
+    """
+
+    name: str
+    kind: str
+    opens: str
+    place: str
+    spec: Json
+    secrets: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One cloud.
+
+    Attributes:
+        opens: `module:function` below `agent.cloud`.
+        every_s: longest wait before a batch is sent, seconds.
+        keep_offline_s: give up on older samples, seconds of running time; None = never.
+        spec: the destination's own compiled plan.
+        secrets: names of the secrets it needs, and no others.
+    """
+
+    name: str
+    kind: str
+    opens: str
+    every_s: float
+    keep_offline_s: float | None
+    spec: Json
+    secrets: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`status:` of the configuration. `listen` is `host:port` or `none`."""
+
+    listen: str = "127.0.0.1:8080"
+    names: Sequence[str] = ()
+    certificate: str | None = None
+    private_key: str | None = None
+    platform_key: str | None = None
+    platform_issuer: str = "tesaiot-platform"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`health:` of the configuration."""
+
+    late_after: int = 3
+    disk_free_min_bytes: int = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a plan comes from, so that a start can tell whether it still holds.
+
+    Attributes:
+        program: fieldpost version that compiled it.
+        files: SHA-256 (hex) by absolute path of every file read.
+        environment: SHA-256 over all `FIELDPOST_…` variables that override settings.
+        overrides: names of the settings that came from the environment.
+    """
+
+    program: str
+    files: Mapping[str, str]
+    environment: str = ""
+    overrides: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything the daemon runs."""
+
+    format: int
+    origin: Origin
+    site: Site
+    devices: Mapping[str, Device]
+    connections: Mapping[str, Connection]
+    destinations: Mapping[str, Destination]
+    status: Status = field(default_factory=Status)
+    health: Health = field(default_factory=Health)
+
+
+def to_json(thing: Any) -> Json:
+    """A dataclass, all the way down, as plain JSON; tuples become lists."""
+    return dataclasses.asdict(thing)
+
+
+def from_json(cls: type[T], data: Any) -> T:
+    """The dataclass that `to_json` wrote.
+
+    Raises:
+        ValueError: a field is missing, unknown, or of another shape.
+    """
+    try:
+        return _read(cls, data)  # type: ignore[no-any-return]  # read by its own type hints
+    except (TypeError, KeyError, AttributeError) as error:
+        message = f"not a {cls.__name__}: {error}"
+        raise ValueError(message) from error
+
+
+def _read(hint: Any, data: Any) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    result = data
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        hints = typing.get_type_hints(hint)
+        result = hint(**{key: _read(hints[key], value) for key, value in data.items()})
+    elif origin in (types.UnionType, typing.Union):
+        result = _read_union(arguments, data)
+    elif isinstance(origin, type) and hint != Json:
+        result = _read_container(origin, arguments, data)
+    return result
+
+
+def _read_container(origin: type, arguments: tuple[Any, ...], data: Any) -> Any:
+    if issubclass(origin, Mapping):
+        return {key: _read(arguments[1], value) for key, value in data.items()}
+    if origin is tuple and Ellipsis not in arguments:
+        return tuple(_read(h, item) for h, item in zip(arguments, data, strict=True))
+    return tuple(_read(arguments[0], item) for item in data)
+
+
+def _read_union(arguments: tuple[Any, ...], data: Any) -> Any:
+    """A union holds at most one dataclass or container beside None and scalars."""
+    if not isinstance(data, dict | list | tuple):
+        return data
+    inner = [a for a in arguments if dataclasses.is_dataclass(a) or typing.get_origin(a)]
+    return _read(inner[0], data) if inner else data

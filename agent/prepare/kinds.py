@@ -1,0 +1,163 @@
+"""What a driver or destination tells `prepare` about itself: its settings, and how to compile them.
+
+Entry point group `fieldpost.settings` names one `ConnectionKind` for each `kind:` of a connection.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from agent import plan
+from agent.plan import Json
+from agent.prepare.types import Seconds, Switch
+
+
+class Settings(BaseModel):
+    """Base of every model a part of the file is read into: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PointOverride(Settings):
+    """`devices.<name>.points.<point>`: what a technician may change about a profile's point."""
+
+    every: Seconds | None = None
+    enabled: Switch = True
+    min: float | None = None
+    max: float | None = None
+
+
+class DeviceSettings(Settings):
+    """`devices.<name>`; a kind adds its own keys (`address`, `mac`, `key`) in a subclass."""
+
+    profile: str
+    via: str
+    every: Seconds | None = None
+    enabled: Switch = True
+    points: dict[str, PointOverride] = {}
+
+
+class ProfileSettings(Settings):
+    """What every device profile has; a kind adds `points`, `order`, `lines`, … in a subclass."""
+
+    profile: str
+    title: str = ""
+    kind: str
+    extends: str | None = None
+    every: Seconds | None = None
+
+
+class Severity(StrEnum):
+    """Errors refuse the file, warnings do not, notes only inform."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Spot(StrEnum):
+    """Which end of a setting the caret goes under."""
+
+    KEY = "key"
+    VALUE = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the file, in the words of `config-and-cli`, section 5.
+
+    Attributes:
+        path: keys from the top of the file: ("devices", "oven-meter", "address").
+        message: one plain sentence; names the user's own object.
+        note: facts beside it; printed behind `= `.
+        fix: what to write instead; printed behind `= fix: `.
+    """
+
+    path: tuple[str, ...]
+    message: str
+    fix: str | None = None
+    note: str | None = None
+    severity: Severity = Severity.ERROR
+    spot: Spot = Spot.VALUE
+    code: str = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInput:
+    """One enabled or disabled device of a connection, read and resolved.
+
+    Attributes:
+        settings: an instance of the kind's `device` model.
+        profile: an instance of the kind's `profile` model, `extends:` already merged.
+    """
+
+    name: str
+    settings: DeviceSettings
+    profile: ProfileSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What a kind makes of one connection and its devices.
+
+    Attributes:
+        place: how a person finds it: port, host or adapter.
+        spec: JSON for the driver's `Opens`, only the enabled devices in it.
+        devices: by name; `plan.Device` with profile, connection and points filled in, for all
+            devices given, disabled ones too.
+        secrets: names of secrets the driver will be given.
+        problems: cross-checks of this kind (duplicate address, bus time, …).
+    """
+
+    place: str
+    spec: Json
+    devices: Mapping[str, plan.Device]
+    secrets: Sequence[str] = ()
+    problems: Sequence[Problem] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionKind:
+    """One `kind:` of connection.
+
+    Attributes:
+        family: which profiles fit; equals `kind:` in the profile (`modbus`, `bluetooth`).
+        settings: model of `connections.<name>`, without `kind`.
+        device: model of `devices.<name>` on such a connection.
+        profile: model of a whole profile file of this family.
+        compile: name of the connection, its settings, its devices → `Compiled`. Pure: no device,
+            no network, and it never raises for what a technician wrote.
+    """
+
+    family: str
+    settings: type[Settings]
+    device: type[DeviceSettings]
+    profile: type[ProfileSettings]
+    compile: Callable[[str, Settings, Sequence[DeviceInput]], Compiled]
+
+
+class DestinationSettings(Settings):
+    """`cloud.<name>`; a kind adds its own keys in a subclass; `every` may differ."""
+
+    every: Seconds = 60.0
+    keep_offline: Seconds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationKind:
+    """One `kind:` of destination; every package below `agent.cloud` offers one as `settings.KIND`.
+
+    Attributes:
+        settings: model of `cloud.<name>`, without `kind`.
+        opens: `module:function` that makes the `Cloud`.
+        compile: name, settings, the whole site, all devices → spec, secrets, problems. Pure.
+    """
+
+    settings: type[DestinationSettings]
+    opens: str
+    compile: Callable[
+        [str, DestinationSettings, plan.Site, Mapping[str, plan.Device]],
+        tuple[Json, Sequence[str], Sequence[Problem]],
+    ]
