@@ -6,6 +6,8 @@ travels as its `spec`: JSON that only the room which wrote it reads back, into i
 """
 
 import dataclasses
+import hashlib
+import os
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -13,6 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 FORMAT = 1  # of the plan file; a daemon compiles again when it reads another one
+
+# FIELDPOST_… variables that are not overrides of settings
+RESERVED = frozenset(
+    {"FIELDPOST_CONFIG", "FIELDPOST_FAILPOINT", "FIELDPOST_SOCKET", "FIELDPOST_STATE"}
+)
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -157,6 +164,18 @@ class Plan:
     destinations: Mapping[str, Destination]
     status: Status = field(default_factory=Status)
     health: Health = field(default_factory=Health)
+
+
+def overrides(environment: Mapping[str, str] = os.environ) -> Mapping[str, str]:
+    """The variables of the environment that override settings, by name."""
+    names = (n for n in environment if n.upper().startswith("FIELDPOST_"))
+    return {n: environment[n] for n in sorted(names) if n.upper() not in RESERVED}
+
+
+def overrides_digest(environment: Mapping[str, str] = os.environ) -> str:
+    """SHA-256 (hex) over `overrides`: a plan holds only while it stays the same."""
+    pairs = [f"{name}={value}\n" for name, value in overrides(environment).items()]
+    return hashlib.sha256("".join(pairs).encode()).hexdigest()
 
 
 def to_json(thing: Any) -> Json:

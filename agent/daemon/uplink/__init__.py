@@ -1,0 +1,5 @@
+"""The way out: one lane per destination, one retry policy for all of them."""
+
+from agent.daemon.uplink.lane import Uplink
+
+__all__ = ["Uplink"]
