@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agent import plan
 from agent.plan import Json
-from agent.prepare.types import Seconds, Switch
+from agent.prepare.types import Interval, Number, Seconds, Switch
 
 
 class Settings(BaseModel):
@@ -23,10 +23,10 @@ class Settings(BaseModel):
 class PointOverride(Settings):
     """`devices.<name>.points.<point>`: what a technician may change about a profile's point."""
 
-    every: Seconds | None = None
+    every: Interval | None = None
     enabled: Switch = True
-    min: float | None = None
-    max: float | None = None
+    min: Number | None = None
+    max: Number | None = None
 
 
 class DeviceSettings(Settings):
@@ -34,7 +34,7 @@ class DeviceSettings(Settings):
 
     profile: str
     via: str
-    every: Seconds | None = None
+    every: Interval | None = None
     enabled: Switch = True
     points: dict[str, PointOverride] = {}
 
@@ -46,7 +46,7 @@ class ProfileSettings(Settings):
     title: str = ""
     kind: str
     extends: str | None = None
-    every: Seconds | None = None
+    every: Interval | None = None
 
 
 class Severity(StrEnum):
@@ -141,7 +141,7 @@ class ConnectionKind:
 class DestinationSettings(Settings):
     """`cloud.<name>`; a kind adds its own keys in a subclass; `every` may differ."""
 
-    every: Seconds = 60.0
+    every: Interval = 60.0
     keep_offline: Seconds | None = None
 
 

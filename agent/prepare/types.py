@@ -1,0 +1,98 @@
+"""Types a setting can have: each takes the text of the file, and explains itself when it cannot.
+
+Every scalar reaches the models as text (`config-and-cli`, section 1). A type either returns the
+typed value or calls `refuse(...)`, whose sentence and fix are printed as they are. A type of your
+own is `Annotated[T, PlainValidator(function), as_text(pattern, *examples)]`, with a function that
+takes what `text(value)` gives and calls `refuse(...)`.
+"""
+
+from typing import Annotated, Final
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from agent.prepare import addresses, quantities
+from agent.prepare.addresses import BundleRef, HostPort, SecretRef, SerialLine
+from agent.prepare.quantities import between
+from agent.prepare.refusal import closest, refuse, text
+
+__all__ = [
+    "SERIAL_LINE",
+    "BundleName",
+    "BundleRef",
+    "Bytes",
+    "Host",
+    "HostPort",
+    "Interval",
+    "Mac",
+    "Name",
+    "Number",
+    "Seconds",
+    "SecretName",
+    "SecretOrPath",
+    "SecretRef",
+    "SerialLine",
+    "SerialSetting",
+    "Switch",
+    "Whole",
+    "as_text",
+    "between",
+    "closest",
+    "refuse",
+    "text",
+    "whole_between",
+]
+
+SERIAL_LINE: Final = SerialLine()  # 9600 8N1, how meters leave the factory
+
+
+def as_text(pattern: str, *examples: str) -> WithJsonSchema:
+    """What the JSON Schema says of a type that is written as text."""
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
+
+
+def whole_between(low: int, high: int, what: str) -> tuple[PlainValidator, WithJsonSchema]:
+    """For `Annotated[int, *whole_between(1, 247, "a Modbus address")]`."""
+    schema = WithJsonSchema({"type": ["integer", "string"], "minimum": low, "maximum": high})
+    return PlainValidator(between(low, high, what)), schema
+
+
+_TIME: Final = as_text(r"^\d+(\.\d+)?\s*(ms|s|min|h|d)$", "10s", "300ms", "5min")
+_SIZE: Final = as_text(r"^\d+(\.\d+)?\s*(kB|MB|GB|KiB|MiB|GiB)$", "200MB", "2GB")
+_SWITCH: Final = WithJsonSchema({"enum": ["yes", "no", True, False, "on", "off"]})
+_SECRET: Final = as_text(r"^secret:[A-Za-z0-9._-]+$", "secret:archive-token")
+_PAIRS: Final = as_text(r"^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$", "A4:C1:38:A1:B2:C3")
+_LINE: Final = as_text(r"^\d+\s+[78][NEOneo][12]$", "9600 8N1", "19200 8E1")
+
+# seconds, 0 allowed; `Interval`: longer than nothing
+Seconds = Annotated[float, PlainValidator(quantities.seconds), _TIME]
+Interval = Annotated[float, PlainValidator(quantities.interval), _TIME]
+# bytes
+Bytes = Annotated[int, PlainValidator(quantities.size), _SIZE]
+Switch = Annotated[bool, PlainValidator(quantities.switch), _SWITCH]
+Whole = Annotated[
+    int, PlainValidator(quantities.whole), WithJsonSchema({"type": ["integer", "string"]})
+]
+Number = Annotated[
+    float, PlainValidator(quantities.number), WithJsonSchema({"type": ["number", "string"]})
+]
+# a key that the technician chose
+Name = Annotated[
+    str, PlainValidator(addresses.name), as_text(r"^[a-z0-9][a-z0-9-]{0,39}$", "oven-meter")
+]
+# written `secret:NAME`, the value is a `SecretRef` NAME; `prepare` checks that it exists
+SecretName = Annotated[SecretRef, PlainValidator(addresses.secret_name), _SECRET]
+BundleName = Annotated[BundleRef, PlainValidator(addresses.bundle_name), _SECRET]
+# `SecretRef`, or an absolute path as plain `str`
+SecretOrPath = Annotated[
+    str, PlainValidator(addresses.secret_or_path), as_text(r"^(secret:[A-Za-z0-9._-]+|/.*)$")
+]
+# `9600 8N1` → SerialLine
+SerialSetting = Annotated[SerialLine, PlainValidator(addresses.serial_line), _LINE]
+# upper case, with colons
+Mac = Annotated[str, PlainValidator(addresses.mac), _PAIRS]
+# `192.168.1.40:1502` → HostPort
+Host = Annotated[
+    HostPort,
+    PlainValidator(addresses.host_port),
+    as_text(r"^\S+$", "192.168.1.40", "meter.lan:1502"),
+]
