@@ -78,11 +78,9 @@ def switch(value: Any) -> bool:
 def whole(value: Any) -> int:
     """A whole number, decimal or `0x` hexadecimal."""
     written = text(value)
-    if re.fullmatch(r"[+-]?\d{1,20}", written, re.ASCII):
-        return int(written)
-    if re.fullmatch(r"0x[0-9A-Fa-f]{1,16}", written, re.ASCII):
-        return int(written, 16)
-    refuse(f"'{written}' is not a whole number", fix="write digits only", code="number")
+    if not re.fullmatch(r"[+-]?\d{1,20}|0x[0-9A-Fa-f]{1,16}", written, re.ASCII):
+        refuse(f"'{written}' is not a whole number", fix="write digits only", code="number")
+    return int(written, 16 if written.startswith("0x") else 10)
 
 
 def number(value: Any) -> float:

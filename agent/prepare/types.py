@@ -16,11 +16,9 @@ from agent.prepare.quantities import between
 from agent.prepare.refusal import closest, refuse, text
 
 __all__ = [
-    "SERIAL_LINE",
     "BundleName",
     "BundleRef",
     "Bytes",
-    "Host",
     "HostPort",
     "Interval",
     "Mac",
@@ -31,7 +29,6 @@ __all__ = [
     "SecretOrPath",
     "SecretRef",
     "SerialLine",
-    "SerialSetting",
     "Switch",
     "Whole",
     "as_text",
@@ -41,8 +38,6 @@ __all__ = [
     "text",
     "whole_between",
 ]
-
-SERIAL_LINE: Final = SerialLine()  # 9600 8N1, how meters leave the factory
 
 
 def as_text(pattern: str, *examples: str) -> WithJsonSchema:
@@ -61,7 +56,6 @@ _SIZE: Final = as_text(r"^\d+(\.\d+)?\s*(kB|MB|GB|KiB|MiB|GiB)$", "200MB", "2GB"
 _SWITCH: Final = WithJsonSchema({"enum": ["yes", "no", True, False, "on", "off"]})
 _SECRET: Final = as_text(r"^secret:[A-Za-z0-9._-]+$", "secret:archive-token")
 _PAIRS: Final = as_text(r"^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$", "A4:C1:38:A1:B2:C3")
-_LINE: Final = as_text(r"^\d+\s+[78][NEOneo][12]$", "9600 8N1", "19200 8E1")
 
 # seconds, 0 allowed; `Interval`: longer than nothing
 Seconds = Annotated[float, PlainValidator(quantities.seconds), _TIME]
@@ -86,13 +80,5 @@ BundleName = Annotated[BundleRef, PlainValidator(addresses.bundle_name), _SECRET
 SecretOrPath = Annotated[
     str, PlainValidator(addresses.secret_or_path), as_text(r"^(secret:[A-Za-z0-9._-]+|/.*)$")
 ]
-# `9600 8N1` → SerialLine
-SerialSetting = Annotated[SerialLine, PlainValidator(addresses.serial_line), _LINE]
 # upper case, with colons
 Mac = Annotated[str, PlainValidator(addresses.mac), _PAIRS]
-# `192.168.1.40:1502` → HostPort
-Host = Annotated[
-    HostPort,
-    PlainValidator(addresses.host_port),
-    as_text(r"^\S+$", "192.168.1.40", "meter.lan:1502"),
-]
