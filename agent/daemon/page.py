@@ -1,0 +1,55 @@
+"""Off systemd, the status service runs as a child: the daemon itself never listens on TCP."""
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+
+from agent import logging
+from agent.plan import Plan
+
+log = logging.get("page")
+
+AGAIN_S = 10.0  # a status service that ended is started again this much later
+STOP_S = 2.0  # it has nothing to save
+
+
+async def serve(plan: Plan, socket: Path, plan_file: Path) -> None:
+    """Keep a status service running until cancelled; nothing here waits for it."""
+    while True:
+        child = await asyncio.create_subprocess_exec(
+            *command(plan, socket, plan_file), stdin=asyncio.subprocess.DEVNULL
+        )
+        try:
+            code = await child.wait()
+        finally:
+            await _ended(child)
+        log.warning(
+            "The status page ended and is started again.",
+            event_type="status.ended",
+            code=code,
+            listen=plan.status.listen,
+        )
+        await asyncio.sleep(AGAIN_S)
+
+
+def command(plan: Plan, socket: Path, plan_file: Path) -> list[str]:
+    """How the status service of this plan is started."""
+    return [
+        *(sys.executable, "-m", "agent.status"),
+        *("--socket", str(socket)),
+        *("--listen", plan.status.listen),
+        *("--plan", str(plan_file)),
+    ]
+
+
+async def _ended(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is not None:
+        return
+    child.terminate()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STOP_S):
+            await child.wait()
+    if child.returncode is None:
+        child.kill()
+        await child.wait()

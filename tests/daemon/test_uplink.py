@@ -1,0 +1,107 @@
+"""One lane: when it sends, in which order, and what it tells health."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from agent.clock import SystemClock
+from agent.cloud import Cloud, Limits, Unreachable, Vitals
+from agent.daemon.uplink import Uplink
+from agent.errors import FieldpostError
+from agent.plan import Destination
+from tests.daemon.twins import ListOutbox, Reported, ScriptedCloud, record
+
+SOON_S = 0.05
+
+
+def vitals() -> Vitals:
+    return Vitals(1, "0.1.0", 1000)
+
+
+@asynccontextmanager
+async def running(
+    cloud: Cloud, outbox: ListOutbox, report: Reported, every_s: float = SOON_S
+) -> AsyncIterator[Uplink]:
+    destination = Destination("archive", "http", "x:y", every_s, None, {})
+    uplink = Uplink(destination, lambda: cloud, outbox, report, SystemClock())
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(uplink.run(vitals), name="uplink")
+        yield uplink
+        task.cancel()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_record_waits_at_most_every_and_travels_with_its_neighbours() -> None:
+    cloud, outbox = ScriptedCloud(), ListOutbox()
+    async with running(cloud, outbox, Reported(), every_s=0.2):
+        outbox.add(record(1))
+        await asyncio.sleep(0.05)
+        outbox.add(record(2))
+        assert cloud.requests == []
+        await until(lambda: cloud.delivered == [1, 2])
+    assert cloud.requests == [[1, 2]]
+    assert cloud.closed
+
+
+async def test_a_full_batch_does_not_wait() -> None:
+    cloud, outbox = ScriptedCloud(limits=Limits(records=2, readings=2)), ListOutbox()
+    async with running(cloud, outbox, Reported(), every_s=60):
+        outbox.add(record(1), record(2))
+        await until(lambda: cloud.delivered == [1, 2])
+
+
+async def test_an_urgent_record_goes_at_once_and_first() -> None:
+    cloud, outbox = ScriptedCloud(), ListOutbox()
+    async with running(cloud, outbox, Reported(), every_s=60):
+        outbox.add(record(1))
+        await asyncio.sleep(0.02)
+        outbox.add(record(2), urgent=True)
+        await until(lambda: bool(cloud.requests))
+    assert cloud.requests[0] == [2]
+
+
+async def test_after_an_outage_live_records_go_between_the_pieces_of_backlog() -> None:
+    away = Unreachable("no route", retry_after_s=0.001)
+    cloud, report = ScriptedCloud(away, limits=Limits(records=2)), Reported()
+    outbox = ListOutbox([record(seq) for seq in range(1, 8)])
+
+    async def send_and_grow(batch: object, send: object = cloud.send) -> object:
+        if len(cloud.requests) == 2:
+            outbox.add(record(100))
+        return await send(batch)  # type: ignore[operator]  # the original method
+
+    cloud.send = send_and_grow  # type: ignore[method-assign, assignment]  # a live record arrives
+    async with running(cloud, outbox, report):
+        await until(lambda: not outbox.held)
+    assert cloud.requests[:2] == [[1, 2], [1, 2]]
+    assert [100] in cloud.requests[2:5]
+    assert cloud.delivered.index(100) < cloud.delivered.index(7)
+
+
+async def test_health_hears_of_deliveries_and_of_each_pause() -> None:
+    cloud = ScriptedCloud(Unreachable("no route", retry_after_s=0.001))
+    outbox, report = ListOutbox([record(1, a=1.0, b=2.0)]), Reported()
+    async with running(cloud, outbox, report) as uplink:
+        await until(lambda: report.delivered_readings == 2)
+        assert uplink.waits_for is None
+    assert report.failures[0][0] == "no route"
+
+
+async def test_a_refused_heartbeat_never_stops_telemetry() -> None:
+    class Beating(ScriptedCloud):
+        beat_every_s = 0.01
+
+        async def beat(self, vitals: Vitals) -> None:
+            del vitals
+            message = "403"
+            raise Unreachable(message)
+
+    cloud, outbox, report = Beating(), ListOutbox([record(1)]), Reported()
+    async with running(cloud, outbox, report):
+        await until(lambda: len(report.beats) > 1 and not outbox.held)
+    assert all(isinstance(beat, FieldpostError) for beat in report.beats)
