@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from agent.errors import FieldpostError
+from agent.errors import NoAnswerError
 from agent.plan import Json
 from agent.sample import Instant, Sample, Value
 from agent.secret import Secret
@@ -63,7 +63,7 @@ class ConnectionState(StrEnum):
     OFF = "off"
 
 
-class DeviceFault(FieldpostError):
+class DeviceFault(NoAnswerError):
     """One read of one device or point failed; the others did not.
 
     Args:
@@ -78,7 +78,7 @@ class DeviceFault(FieldpostError):
         self.reason = reason
 
 
-class DriverError(FieldpostError):
+class DriverError(NoAnswerError):
     """The connection cannot be used; the supervisor waits and runs the driver again.
 
     Args:

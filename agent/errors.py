@@ -58,3 +58,15 @@ class BusyError(FieldpostError):
     """Somebody else holds what is asked for."""
 
     code = "BUSY"
+
+
+class NoAnswerError(FieldpostError):
+    """The device, or the wire to it, gave no answer that can be used."""
+
+    code = "DEVICE_NO_ANSWER"
+
+
+class NotWritableError(FieldpostError):
+    """The point's profile does not allow writing."""
+
+    code = "NOT_WRITABLE"
