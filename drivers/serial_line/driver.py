@@ -1,0 +1,221 @@
+"""Listens to one serial line and gives every device on it its own samples."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from agent.driver import (
+    DeviceFault,
+    Driver,
+    Json,
+    Quality,
+    Reading,
+    Reason,
+    Sample,
+    Secret,
+    Sink,
+)
+from agent.plan import from_json
+from drivers.serial_line.cycle import QUIET_NS, Cycle, Heard
+from drivers.serial_line.frames import Damage, Framer, Line
+from drivers.serial_line.plan import Found, LinePlan, Pick, Speaker
+from drivers.serial_line.port import Port, gone, identity
+from drivers.serial_line.text import reader
+
+FAULT_EVERY_NS = 1_000_000_000  # a damaged line counts like a sample: about one a second
+UNFINISHED_S = 5.0  # of silence after which the end of a line does not come any more
+NEXT_S = 15.0  # `read` waits so long for the device to speak
+LOOK = "Look at the plug, the cable and `line:`, which says {line}."
+
+# which adapter was behind a port when it was last open; the driver is made anew each time
+_last_seen: dict[str, str] = {}
+
+
+def open_driver(spec: Json, secrets: Mapping[str, Secret]) -> Driver:
+    """The driver of one serial line, without I/O."""
+    del secrets  # a serial line has none
+    return LineDriver(from_json(LinePlan, spec))
+
+
+class _Listener:
+    """One device of the line while it is being listened to."""
+
+    def __init__(self, speaker: Speaker) -> None:
+        self.device = speaker.device
+        self.reader = reader(speaker)
+        self.picks = speaker.picks
+        self.cycle = Cycle(len(speaker.picks))
+        self.fault_again_ns = 0
+        self.waiting: set[asyncio.Future[Heard]] = set()
+
+
+class LineDriver:
+    """All devices that speak on one serial line.
+
+    Args:
+        plan: the port and who speaks on it.
+    """
+
+    def __init__(self, plan: LinePlan) -> None:
+        self._plan = plan
+        self._listeners = [_Listener(speaker) for speaker in plan.speakers]
+        self._open = False
+
+    async def run(self, sink: Sink) -> None:
+        """Listen until cancelled.
+
+        Raises:
+            DriverError: the port is absent, lost, or belongs to another program.
+        """
+        try:
+            async with Port(self._plan) as port:
+                self._open = True
+                self._recognise(sink)
+                await self._listen(port, sink)
+        finally:
+            self._open = False
+
+    async def read(self, device: str, point: str | None) -> Sequence[Reading]:
+        """What the device says next.
+
+        Raises:
+            DeviceFault: it said nothing in time.
+            DriverError: the port is not open.
+        """
+        listener = next(one for one in self._listeners if one.device == device)
+        if not self._open:
+            raise gone(self._plan.port)
+        future: asyncio.Future[Heard] = asyncio.get_running_loop().create_future()
+        listener.waiting.add(future)
+        began_s = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(NEXT_S):
+                heard = await future
+        except TimeoutError as error:
+            message = f"nothing heard for {NEXT_S:.0f} s"
+            raise DeviceFault(Reason.NOT_HEARD, message, action=self._look) from error
+        finally:
+            listener.waiting.discard(future)
+        ms = (asyncio.get_running_loop().time() - began_s) * 1000
+        wanted = [pick for pick in listener.picks if point in (None, pick.point)]
+        return [_reading(pick, heard, ms) for pick in wanted]
+
+    async def _listen(self, port: Port, sink: Sink) -> None:
+        framer = Framer()
+        silent_s = 0.0
+        while True:
+            wait_s = self._wait_s(framer)
+            data = await port.read(wait_s)
+            silent_s = 0.0 if data else silent_s + (wait_s or 0.0)
+            for piece in framer.feed(data):
+                await self._take(piece, sink)
+            if silent_s >= UNFINISHED_S:
+                for piece in framer.give_up():
+                    await self._take(piece, sink)
+            await self._finish(sink)
+
+    def _wait_s(self, framer: Framer) -> float | None:
+        """How long the line may be silent before something is due."""
+        if any(listener.cycle.open for listener in self._listeners):
+            return QUIET_NS / 1e9
+        return UNFINISHED_S if framer.unfinished else None
+
+    async def _take(self, piece: Line | Damage, sink: Sink) -> None:
+        if isinstance(piece, Damage):
+            self._blame(DeviceFault(Reason.DAMAGED, f"damaged: {piece.value}"), sink)
+            return
+        claimed = [one for one in self._listeners if one.reader.claims(piece.text)]
+        for listener in claimed:
+            await self._hear(listener, piece, sink)
+        if not claimed and not piece.first:
+            self._inspect(piece.text, sink)
+
+    async def _hear(self, listener: _Listener, line: Line, sink: Sink) -> None:
+        found: dict[str, Found] = {}
+        try:
+            for pick, one in listener.reader.decode(line.text):
+                if isinstance(one, DeviceFault):
+                    sink.fault(listener.device, pick.point, one)
+                else:
+                    found[pick.point] = one
+        except DeviceFault as fault:
+            if not line.first:  # its beginning may have been before we came
+                self._fault(listener, fault, sink)
+            return
+        if done := listener.cycle.add(found, sink.now()):
+            await self._put(listener, done, sink)
+
+    async def _finish(self, sink: Sink) -> None:
+        now_ns = sink.now().mono_ns
+        for listener in self._listeners:
+            if listener.cycle.due(now_ns) and (done := listener.cycle.end()):
+                await self._put(listener, done, sink)
+
+    async def _put(self, listener: _Listener, heard: Heard, sink: Sink) -> None:
+        for future in listener.waiting:
+            if not future.done():
+                future.set_result(heard)
+        await sink.put(Sample(listener.device, heard.at, heard.values))
+
+    def _inspect(self, text: str, sink: Sink) -> None:
+        """A line that nobody claims: another sentence is fine, noise is somebody's fault."""
+        try:
+            self._listeners[0].reader.inspect(text)
+        except DeviceFault as fault:
+            self._blame(fault, sink)
+
+    def _blame(self, fault: DeviceFault, sink: Sink) -> None:
+        """Whose the damage is can only be told where one device speaks."""
+        if len(self._listeners) == 1:
+            self._fault(self._listeners[0], fault, sink)
+
+    def _fault(self, listener: _Listener, fault: DeviceFault, sink: Sink) -> None:
+        now_ns = sink.now().mono_ns
+        if now_ns < listener.fault_again_ns:
+            return
+        listener.fault_again_ns = now_ns + FAULT_EVERY_NS
+        fault.action = fault.action or self._look
+        sink.fault(listener.device, None, fault)
+
+    def _recognise(self, sink: Sink) -> None:
+        """Say so when the port's name now leads to another adapter than before."""
+        found = identity(self._plan.port)
+        before = _last_seen.get(self._plan.port, found)
+        if found is not None:
+            _last_seen[self._plan.port] = found
+        if found == before:
+            return
+        message = "another adapter answers at this port than before"
+        action = "Check which cable is where:  fieldpost scan serial"
+        for listener in self._listeners:
+            sink.fault(
+                listener.device, None, DeviceFault(Reason.UNREADABLE, message, action=action)
+            )
+
+    @property
+    def _look(self) -> str:
+        return LOOK.format(line=self._plan.line)
+
+
+def _reading(pick: Pick, heard: Heard, ms: float) -> Reading:
+    value = heard.values.get(pick.point)
+    return Reading(
+        pick.point,
+        value,
+        pick.unit,
+        _quality(pick, heard),
+        heard.at,
+        ms,
+        source=f"{pick.sentence} {pick.source}".strip(),
+        raw=heard.raw.get(pick.point, ""),
+    )
+
+
+def _quality(pick: Pick, heard: Heard) -> Quality:
+    value = heard.values.get(pick.point)
+    if value is None:
+        return Quality.NO_VALUE
+    if isinstance(value, str):
+        return Quality.GOOD
+    low = value if pick.low is None else pick.low
+    high = value if pick.high is None else pick.high
+    return Quality.GOOD if low <= value <= high else Quality.OUT_OF_RANGE

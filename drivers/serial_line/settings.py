@@ -1,0 +1,171 @@
+"""What may stand in the file for serial lines, and how it is compiled; `prepare` alone."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from agent import plan
+from agent.prepare.kinds import (
+    Compiled,
+    ConnectionKind,
+    DeviceInput,
+    DeviceSettings,
+    Problem,
+    Settings,
+    Severity,
+    Spot,
+)
+from agent.prepare.types import SerialLine
+from drivers.serial_line.plan import LinePlan, Pick, Speaker
+from drivers.serial_line.profile import LinePoint, LinesProfile
+
+STABLE = "/dev/serial/"
+NUMBERED = ("/dev/ttyUSB", "/dev/ttyACM")
+
+
+class LineSettings(Settings):
+    """`connections.<name>` with `kind: serial-lines`."""
+
+    port: str
+    line: SerialLine = SerialLine()
+
+
+class SpeakerSettings(DeviceSettings):
+    """`devices.<name>` on a serial line; it has no settings of its own."""
+
+
+def compile_line(name: str, settings: Settings, devices: Sequence[DeviceInput]) -> Compiled:
+    """One serial line and its devices → what the driver runs."""
+    assert isinstance(settings, LineSettings)  # noqa: S101 - by construction of KIND
+    line = settings.line
+    speakers = [_speaker(device) for device in devices if device.settings.enabled]
+    spec = LinePlan(settings.port, line.baud, line.data_bits, line.parity, line.stop_bits, speakers)
+    problems = [*_port(name, settings.port), *_shared(name, speakers)]
+    for device in devices:
+        problems += _intervals(device)
+    return Compiled(
+        place=settings.port,
+        spec=plan.to_json(spec),
+        devices={device.name: _device(name, device) for device in devices},
+        problems=problems,
+    )
+
+
+def _speaker(device: DeviceInput) -> Speaker:
+    profile = _profile(device)
+    return Speaker(
+        device.name,
+        [_pick(name, point, device) for name, point in _points(device)],
+        nmea=profile.lines == "nmea",
+        talker=profile.talker,
+        checksum=profile.checksum,
+        prefix=profile.prefix,
+        pattern=profile.pattern,
+        delimiter=profile.delimiter,
+        columns=profile.columns,
+    )
+
+
+def _profile(device: DeviceInput) -> LinesProfile:
+    assert isinstance(device.profile, LinesProfile)  # noqa: S101 - by construction of KIND
+    return device.profile
+
+
+def _points(device: DeviceInput) -> Iterator[tuple[str, LinePoint]]:
+    """The points that are not switched off."""
+    overrides = device.settings.points
+    for name, point in _profile(device).points.items():
+        if name not in overrides or overrides[name].enabled:
+            yield name, point
+
+
+def _range(name: str, point: LinePoint, device: DeviceInput) -> tuple[float | None, float | None]:
+    override = device.settings.points.get(name)
+    low = override.min if override else None
+    high = override.max if override else None
+    return point.min if low is None else low, point.max if high is None else high
+
+
+def _pick(name: str, point: LinePoint, device: DeviceInput) -> Pick:
+    low, high = _range(name, point, device)
+    return Pick(
+        name,
+        point.transducer or point.field or point.group or point.column or name,
+        sentence=point.sentence or "",
+        transducer=point.transducer is not None,
+        unit_field=point.unit_field,
+        when=point.when,
+        text=point.form == "text",
+        scale=point.scale,
+        offset=point.offset,
+        unit=point.unit,
+        low=low,
+        high=high,
+    )
+
+
+def _device(connection: str, device: DeviceInput) -> plan.Device:
+    points = {}
+    for name, point in _points(device):
+        low, high = _range(name, point, device)
+        points[name] = plan.Point(point.unit, None, low, high, counter=point.counter)
+    settings = device.settings
+    return plan.Device(
+        device.name, settings.profile, connection, "", None, settings.enabled, points
+    )
+
+
+def _port(name: str, port: str) -> Iterator[Problem]:
+    if port.startswith(NUMBERED):
+        yield Problem(
+            ("connections", name, "port"),
+            f"{port} can change to another adapter after a reboot",
+            fix=f"paste the stable name shown by `fieldpost scan serial`  ({STABLE}by-id/...)",
+            severity=Severity.WARNING,
+            code="port",
+        )
+
+
+def _shared(name: str, speakers: Sequence[Speaker]) -> Iterator[Problem]:
+    """Two devices on one line are fine as long as every line belongs to one of them."""
+    for first, second in combinations(speakers, 2):
+        if _collide(first, second):
+            yield Problem(
+                ("devices", second.device, "via"),
+                f"'{second.device}' and '{first.device}' both take every line of {name}",
+                note="several devices share a line only when their profiles tell lines apart",
+                fix="give their profiles different talkers, sentences or prefixes",
+                code="shared_line",
+            )
+
+
+def _collide(first: Speaker, second: Speaker) -> bool:
+    if first.nmea and second.nmea:
+        talkers = first.talker is None or second.talker is None or first.talker == second.talker
+        theirs = {pick.sentence for pick in second.picks}
+        return talkers and any(pick.sentence in theirs for pick in first.picks)
+    if first.nmea or second.nmea:
+        text = second if first.nmea else first
+        return text.prefix.startswith("$") or not text.prefix
+    return first.prefix.startswith(second.prefix) or second.prefix.startswith(first.prefix)
+
+
+def _intervals(device: DeviceInput) -> Iterator[Problem]:
+    settings = device.settings
+    at = ("devices", device.name)
+    message = f"'{device.name}' speaks on its own: how often is not ours to set"
+    fix = "delete `every:`; the interval is learned"
+    if settings.every is not None:
+        yield Problem((*at, "every"), message, fix=fix, spot=Spot.KEY, code="every")
+    for name, override in settings.points.items():
+        if override.every is not None:
+            path = (*at, "points", name, "every")
+            yield Problem(path, message, fix=fix, spot=Spot.KEY, code="every")
+
+
+KIND = ConnectionKind(
+    family="serial-lines",
+    settings=LineSettings,
+    device=SpeakerSettings,
+    profile=LinesProfile,
+    compile=compile_line,
+)
