@@ -11,7 +11,7 @@ from typing import Annotated, Final
 from pydantic import PlainValidator, WithJsonSchema
 
 from agent.prepare import addresses, quantities
-from agent.prepare.addresses import BundleRef, HostPort, SecretRef, SerialLine
+from agent.prepare.addresses import BundleRef, HostPort, SecretRef, SerialLine, host_port
 from agent.prepare.quantities import between
 from agent.prepare.refusal import closest, refuse, text
 
@@ -34,6 +34,7 @@ __all__ = [
     "as_text",
     "between",
     "closest",
+    "host_port",
     "refuse",
     "text",
     "whole_between",
