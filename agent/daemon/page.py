@@ -14,11 +14,11 @@ AGAIN_S = 10.0  # a status service that ended is started again this much later
 STOP_S = 2.0  # it has nothing to save
 
 
-async def serve(plan: Plan, socket: Path, plan_file: Path) -> None:
+async def serve(plan: Plan, socket: Path) -> None:
     """Keep a status service running until cancelled; nothing here waits for it."""
     while True:
         child = await asyncio.create_subprocess_exec(
-            *command(plan, socket, plan_file), stdin=asyncio.subprocess.DEVNULL
+            *command(plan, socket), stdin=asyncio.subprocess.DEVNULL
         )
         try:
             code = await child.wait()
@@ -33,13 +33,12 @@ async def serve(plan: Plan, socket: Path, plan_file: Path) -> None:
         await asyncio.sleep(AGAIN_S)
 
 
-def command(plan: Plan, socket: Path, plan_file: Path) -> list[str]:
+def command(plan: Plan, socket: Path) -> list[str]:
     """How the status service of this plan is started."""
     return [
         *(sys.executable, "-m", "agent.status"),
         *("--socket", str(socket)),
         *("--listen", plan.status.listen),
-        *("--plan", str(plan_file)),
     ]
 
 

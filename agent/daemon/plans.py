@@ -16,7 +16,7 @@ import orjson
 
 import agent
 from agent import logging
-from agent.clock import Clock, iso
+from agent.clock import Clock
 from agent.errors import FieldpostError
 from agent.plan import FORMAT, Plan, from_json, overrides_digest, to_json
 
@@ -41,12 +41,12 @@ class Applied:
 
     Attributes:
         version: counts applied configurations of this gateway, from 1.
-        applied_at: RFC 3339.
+        applied_at_ns: wall time of that.
         rejected: first message of a newer file that was refused, or None.
     """
 
     version: int
-    applied_at: str
+    applied_at_ns: int
     plan: Plan
     rejected: str | None = None
 
@@ -102,7 +102,7 @@ class Plans:
             reason=first,
             version=saved.version,
         )
-        return Applied(saved.version, saved.applied_at, saved.plan, rejected=first)
+        return Applied(saved.version, saved.applied_at_ns, saved.plan, rejected=first)
 
     async def _compile(self, *, migrate: bool) -> tuple[Plan | None, str]:
         command = [sys.executable, "-m", "agent.prepare", "--config", str(self.config)]
@@ -142,7 +142,7 @@ class Plans:
 
     def _save(self, plan: Plan, before: Applied | None) -> Applied:
         version = before.version + 1 if before else 1
-        applied = Applied(version, iso(self._clock.now().wall_ns), plan)
+        applied = Applied(version, self._clock.now().wall_ns, plan)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         replace(self._folder / "plan.json", orjson.dumps(to_json(applied)))
         log.info(

@@ -1,7 +1,7 @@
 """What the daemon looks at every ten seconds: is everything moving, was the file edited.
 
 The systemd watchdog is fed here, and only when samples are being committed and every lane moves or
-has a named reason not to; so a loop that turns while nothing gets done is ended like one that hangs.
+has a named reason not to: a loop that turns while nothing gets done is ended like one that hangs.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class Progress:
             return f"nothing was committed for {age:.0f} s"
         now = self.clock.monotonic_s()
         for name, uplink in self.uplinks.items():
-            still = now - max(uplink.moved_at_s, uplink.due_from_s)
+            still = now - uplink.moved_at_s - uplink.every_s
             if self.waiting(name) and uplink.waits_for is None and still > STILL_MAX_S:
                 return f"nothing was sent to {name} for {still:.0f} s, for no known reason"
         return None

@@ -70,6 +70,7 @@ class Uplink:
         self._report = report
         self._clock = clock
         self._in_outage = False
+        self.every_s = destination.every_s
         self.moved_at_s = clock.monotonic_s()
         self.waits_for: str | None = None
 

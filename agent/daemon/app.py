@@ -1,0 +1,139 @@
+"""The daemon: one plan, one loop, one TaskGroup, until systemd says stop.
+
+Whatever reaches the TaskGroup is a bug: it is logged, the process ends, systemd starts it again.
+Exit codes: 0 stopped, 6 another daemon has the state directory, 78 no usable configuration.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+
+import agent
+from agent import logging
+from agent.clock import SystemClock
+from agent.daemon import page
+from agent.daemon.buffer import needs_migration
+from agent.daemon.gateway import Gateway
+from agent.daemon.plans import NoPlanError, Plans
+from agent.daemon.rounds import Progress, Rounds
+from agent.daemon.service import Service
+from agent.daemon.socket import Roles, SocketServer
+from agent.daemon.tokens import Tokens
+from agent.daemon.verbs import Answers
+from agent.errors import BusyError
+
+log = logging.get("daemon")
+
+BUSY = 6
+BAD_CONFIGURATION = 78  # EX_CONFIG; the unit does not restart it
+
+
+def main(config: Path, state: Path, socket: Path) -> int:
+    """Run the daemon until SIGTERM or SIGINT.
+
+    Args:
+        config: the technician's file.
+        state: the state directory; made when absent.
+        socket: where the CLI and the status service reach it.
+
+    Returns:
+        The exit code.
+    """
+    logging.configure()
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return asyncio.run(Daemon(config.absolute(), state.absolute(), socket.absolute()).run())
+    except BusyError as error:
+        return _busy(error)
+    except NoPlanError as error:
+        sys.stderr.write(error.report + "\n")
+        return BAD_CONFIGURATION
+
+
+def _busy(error: BusyError) -> int:
+    log.error(error.message, event_type="daemon.busy", action=error.action)
+    return BUSY
+
+
+class Daemon:
+    """One life of the process."""
+
+    def __init__(self, config: Path, state: Path, socket: Path) -> None:
+        self._config = config
+        self._state = state
+        self._socket = socket
+        self._clock = SystemClock()
+        self._service = Service()
+        self._plans = Plans(config, state, self._clock)
+        self._stopped = asyncio.Event()
+
+    async def run(self) -> int:
+        """From the plan to the last commit.
+
+        Raises:
+            NoPlanError: there is nothing to run.
+            BusyError: another daemon holds the state directory.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopped.set)
+        applied = await self._plans.obtain(migrate=needs_migration(self._state / "buffer"))
+        gateway = Gateway(applied, self._config.parent, self._state, self._clock)
+        await gateway.buffer.open()
+        try:
+            await self._serve(gateway)
+        finally:
+            self._service.stopping()
+            await gateway.buffer.close()
+        log.info("Stopped; everything accepted is committed.", event_type="daemon.stopped")
+        return 0
+
+    async def _serve(self, gateway: Gateway) -> None:
+        """Every part in one TaskGroup, until the signal."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(part, name=name) for name, part in self._parts(gateway).items()
+            ]
+            self._service.ready(gateway.line)
+            log.info(
+                "Running.",
+                event_type="daemon.started",
+                version=agent.__version__,
+                pid=os.getpid(),
+                configuration=gateway.applied.version,
+                connections=len(gateway.supervisors),
+                destinations=len(gateway.uplinks),
+            )
+            await self._stopped.wait()
+            for task in tasks:
+                task.cancel()
+
+    def _parts(self, gateway: Gateway) -> dict[str, Coroutine[object, object, None]]:
+        tokens = Tokens(self._state, self._clock)
+        verbs = Answers(gateway, tokens).verbs()
+        server = SocketServer(self._socket, verbs, Roles.of_this_machine())
+        parts: dict[str, Coroutine[object, object, None]] = {"socket": server.run()}
+        for name, supervisor in gateway.supervisors.items():
+            parts[f"connection {name}"] = supervisor.run()
+        for name, uplink in gateway.uplinks.items():
+            parts[f"uplink {name}"] = uplink.run(gateway.beat)
+        parts["rounds"] = self._rounds(gateway).run()
+        if gateway.plan.status.listen != "none" and not self._service.supervised:
+            parts["status page"] = page.serve(gateway.plan, self._socket)
+        return parts
+
+    def _rounds(self, gateway: Gateway) -> Rounds:
+        def look_at_file() -> None:
+            gateway.edited = self._plans.edited(gateway.plan)
+
+        progress = Progress(
+            self._clock,
+            lambda: gateway.buffer.facts().uncommitted_age_s,
+            gateway.uplinks,
+            lambda name: gateway.buffer.outbox(name).waiting().samples > 0,
+        )
+        return Rounds(self._service, progress, (look_at_file, gateway.review), lambda: gateway.line)

@@ -1,0 +1,114 @@
+"""Everything that lives for one plan: drivers, buffer, lanes, health, put together here only."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import agent
+from agent.clock import Clock
+from agent.cloud import Vitals as Beat
+from agent.daemon import parts
+from agent.daemon.buffer import Buffer
+from agent.daemon.health import Configuration, Health, Queue, Store, Surroundings, render
+from agent.daemon.history import History
+from agent.daemon.intake import Intake
+from agent.daemon.plans import Applied
+from agent.daemon.supervisor import Supervisor
+from agent.daemon.uplink import Uplink
+from agent.daemon.vitals import Vitals
+from agent.plan import Json
+
+KB = 1024
+
+
+class Gateway:
+    """The resident parts of one plan, wired together, without I/O.
+
+    Args:
+        applied: the plan and where it comes from.
+        config_dir: the folder of the configuration file, where `secrets/` lies.
+        state: the state directory.
+
+    Attributes:
+        edited: the file was changed after this plan was made from it.
+        line: what `systemctl status` shows, as of the last review.
+    """
+
+    def __init__(self, applied: Applied, config_dir: Path, state: Path, clock: Clock) -> None:
+        plan = applied.plan
+        self.applied = applied
+        self.plan = plan
+        self.clock = clock
+        self.edited = False
+        self.line = f"{len(plan.devices)} devices: starting"
+        self.buffer = Buffer(state / "buffer", plan.site, clock, list(plan.destinations))
+        self.health = Health(plan, clock)
+        self.history = History(plan, clock)
+        self.vitals = Vitals(state, clock)
+        self.intake = Intake(plan, clock, self.health, self.history, self.buffer.put)
+        self.supervisors = dict(self._supervisors(config_dir))
+        self.uplinks = dict(self._uplinks(config_dir))
+
+    def snapshot(self) -> Json:
+        """Everything every surface shows, at this moment."""
+        return render.snapshot(self.health.report(self.surroundings()))
+
+    def review(self) -> None:
+        """What is looked at every ten seconds, whether somebody asks or not."""
+        self.line = render.line(self.health.review(self.surroundings()))
+
+    def beat(self) -> Beat:
+        """What a heartbeat says."""
+        memory = self.vitals.machine().memory
+        free_kb = memory.available_bytes // KB if memory else 0
+        return Beat(int(self.clock.monotonic_s()), agent.__version__, free_kb)
+
+    def surroundings(self) -> Surroundings:
+        """What health does not learn from samples, faults and receipts."""
+        facts = self.buffer.facts()
+        queues = {}
+        for name in self.plan.destinations:
+            waiting = self.buffer.outbox(name).waiting()
+            told = facts.destinations[name]
+            queues[name] = Queue(
+                readings=waiting.readings,
+                bytes=waiting.bytes,
+                oldest_ns=waiting.oldest_ns,
+                delivered_total=told.delivered,
+                rejected_total=told.rejected,
+                lost_total=told.lost,
+            )
+        return Surroundings(
+            machine=self.vitals.machine(),
+            store=Store(
+                epoch=facts.epoch,
+                quota_bytes=facts.quota_bytes,
+                used_bytes=facts.used_bytes,
+                accepted_readings_total=facts.accepted_readings_total,
+                lost_readings_total=facts.lost_readings_total,
+                uncommitted_age_s=facts.uncommitted_age_s,
+                written_bytes=facts.written_bytes,
+                set_aside=facts.set_aside,
+                broken=facts.broken,
+            ),
+            queues=queues,
+            configuration=Configuration(
+                version=self.applied.version,
+                applied_at_ns=self.applied.applied_at_ns,
+                edited_not_applied=self.edited,
+                rejected=self.applied.rejected,
+            ),
+        )
+
+    def _supervisors(self, config_dir: Path) -> Iterator[tuple[str, Supervisor]]:
+        used = {d.connection for d in self.plan.devices.values() if d.enabled}
+        for name, connection in self.plan.connections.items():
+            if name in used:
+                opens = partial(parts.driver_of, connection, config_dir)
+                yield name, Supervisor(name, opens, self.intake, self.health, self.clock)
+
+    def _uplinks(self, config_dir: Path) -> Iterator[tuple[str, Uplink]]:
+        for name, destination in self.plan.destinations.items():
+            opens = partial(parts.cloud_of, destination, self.plan.site.id, config_dir)
+            outbox = self.buffer.outbox(name)
+            yield name, Uplink(destination, opens, outbox, self.health, self.clock)

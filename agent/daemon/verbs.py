@@ -1,0 +1,136 @@
+"""What the socket can be asked, and who may ask it: questions in, answers of the gateway out."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import agent
+from agent.client.role import Role
+from agent.clock import iso
+from agent.daemon.conversation import Peer, Verb
+from agent.daemon.gateway import Gateway
+from agent.daemon.health import Event
+from agent.daemon.tokens import Tokens, as_json
+from agent.driver import DeviceFault, DriverError, Reading, Reads
+from agent.errors import DeviceNotFoundError, NoAnswerError, NotFoundError, ValidationError
+from agent.plan import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The gateway behind the verbs."""
+
+    gateway: Gateway
+    tokens: Tokens
+
+    def verbs(self) -> Mapping[str, Verb]:
+        """Every verb by name."""
+        return {
+            "ping": Verb(Role.VIEWER, self.ping),
+            "snapshot": Verb(Role.VIEWER, self.snapshot),
+            "settings": Verb(Role.VIEWER, self.settings),
+            "history": Verb(Role.VIEWER, self.history),
+            "events": Verb(Role.OPERATOR, self.events, status=True),
+            "read": Verb(Role.OPERATOR, self.read),
+            "tokens": Verb(Role.ADMIN, self.list_tokens, status=True),
+            "token.used": Verb(Role.ADMIN, self.token_used, status=True),
+            "token.add": Verb(Role.ADMIN, self.token_add, changes=True),
+            "token.revoke": Verb(Role.ADMIN, self.token_revoke, changes=True),
+        }
+
+    async def ping(self, _args: Json, _peer: Peer) -> Json:
+        """That the loop turns."""
+        return {"version": agent.__version__, "pid": os.getpid()}
+
+    async def snapshot(self, _args: Json, _peer: Peer) -> Json:
+        """Everything the page and `fieldpost status` show."""
+        return self.gateway.snapshot()
+
+    async def settings(self, _args: Json, _peer: Peer) -> Json:
+        """What the status service needs to know of the plan."""
+        plan = self.gateway.plan
+        return {"site": dataclasses.asdict(plan.site), "status": dataclasses.asdict(plan.status)}
+
+    async def history(self, args: Json, _peer: Peer) -> Json:
+        """The newest samples of one device, from RAM."""
+        device = self._device(args)
+        return self.gateway.history.answer(
+            device, args.get("since"), args.get("limit"), args.get("resolution")
+        )
+
+    async def events(self, args: Json, _peer: Peer) -> Json:
+        """The last changes of state, one sentence each."""
+        subject = args.get("device")
+        events = self.gateway.health.journal.events()
+        return {"events": [as_event(e) for e in events if subject in {None, e.subject}]}
+
+    async def read(self, args: Json, _peer: Peer) -> Json:
+        """One device or point, read now, between the scheduled reads."""
+        device = self.gateway.plan.devices[self._device(args)]
+        supervisor = self.gateway.supervisors.get(device.connection)
+        reader = supervisor.driver if supervisor else None
+        if reader is None:
+            message = f"{device.connection} is not open, so {device.name} cannot be read."
+            raise NoAnswerError(message, action="fieldpost status")
+        if not isinstance(reader, Reads):
+            message = f"{device.name} speaks on its own; it cannot be asked."
+            raise NoAnswerError(message, action=f"fieldpost status shows what {device.name} said")
+        try:
+            readings = await reader.read(device.name, self._point(args, device.points))
+        except (DeviceFault, DriverError) as error:
+            message = f"{device.name}: {error.message}"
+            raise NoAnswerError(message, action=error.action) from error
+        return {"readings": [_reading(r) for r in readings]}
+
+    async def list_tokens(self, _args: Json, _peer: Peer) -> Json:
+        """Hashes, never tokens."""
+        return {"tokens": [as_json(token) for token in self.tokens.all()]}
+
+    async def token_used(self, args: Json, _peer: Peer) -> Json:
+        """The status service let somebody in."""
+        self.tokens.used(str(args.get("id")))
+        return {}
+
+    async def token_add(self, args: Json, _peer: Peer) -> Json:
+        """A new token; its text is in this answer and nowhere else."""
+        token, text = self.tokens.add(
+            str(args.get("name")), str(args.get("role")), args.get("expires")
+        )
+        return {"token": text, **as_json(token)}
+
+    async def token_revoke(self, args: Json, _peer: Peer) -> Json:
+        """Whoever holds that token is out."""
+        return as_json(self.tokens.revoke(str(args.get("name"))))
+
+    def _device(self, args: Json) -> str:
+        name = str(args.get("device", ""))
+        if name not in self.gateway.plan.devices:
+            message = f"There is no device '{name}'."
+            known = ", ".join(self.gateway.plan.devices)
+            raise DeviceNotFoundError(message, action=f"Devices here: {known}")
+        return name
+
+    def _point(self, args: Json, points: Mapping[str, object]) -> str | None:
+        point = args.get("point")
+        if point is None:
+            return None
+        if not isinstance(point, str):
+            raise ValidationError(field="point", reason="not a text")
+        if points and point not in points:
+            message = f"{args['device']} has no point '{point}'."
+            raise NotFoundError(message, action=f"Points here: {', '.join(points)}")
+        return point
+
+
+def as_event(event: Event) -> Json:
+    """One change of state, as every surface shows it."""
+    shown = dataclasses.asdict(event)
+    shown["time"] = iso(shown.pop("wall_ns"))
+    return shown
+
+
+def _reading(reading: Reading) -> Json:
+    answer = dataclasses.asdict(reading)
+    at = answer.pop("at")
+    return {**answer, "quality": str(reading.quality), "time": iso(at["wall_ns"])}
