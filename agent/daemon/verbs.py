@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import agent
 from agent.client.role import Role
 from agent.clock import iso
+from agent.daemon import recent
 from agent.daemon.conversation import Peer, Verb
 from agent.daemon.gateway import Gateway
 from agent.daemon.health import Event
@@ -54,10 +55,7 @@ class Answers:
 
     async def history(self, args: Json, _peer: Peer) -> Json:
         """The newest samples of one device, from RAM."""
-        device = self._device(args)
-        return self.gateway.history.answer(
-            device, args.get("since"), args.get("limit"), args.get("resolution")
-        )
+        return recent.answer(self.gateway.history, self._device(args), args)
 
     async def events(self, args: Json, _peer: Peer) -> Json:
         """The last changes of state, one sentence each."""
