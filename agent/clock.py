@@ -5,6 +5,7 @@ for people and clouds, and only counts where the system vouches for it.
 """
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")  # touched by timesyncd at each step
 SYSTEMD = Path("/run/systemd/system")  # exists where systemd is PID 1
 BUILT_NS = 1_790_000_000_000_000_000  # 2026-09-21: no sample of this program is older
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TRUST_CHECK_NS = 5_000_000_000  # a stat every five seconds, not at every sample
 
 
@@ -71,3 +73,16 @@ def iso(wall_ns: int) -> str:
     seconds, fraction = divmod(wall_ns, 1_000_000_000)
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     return f"{stamp}.{fraction // 1_000_000:03d}Z"
+
+
+def from_iso(text: str) -> int:
+    """Nanoseconds since 1970 of an RFC 3339 time; without an offset it is UTC.
+
+    Raises:
+        ValueError: the text is no such time.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    whole = moment - EPOCH
+    return (whole.days * 86_400 + whole.seconds) * 1_000_000_000 + whole.microseconds * 1000

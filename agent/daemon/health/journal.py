@@ -1,0 +1,84 @@
+"""Events for people: one sentence per change of state, in the log and in a bounded memory."""
+
+import dataclasses
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent import logging
+from agent.clock import Clock
+from agent.daemon.health.words import Status
+
+KEPT = 200  # what the page's Events tab and `fieldpost log` can show at once
+QUIET_S = 600.0  # the same event of the same subject is counted, not repeated, within this time
+SUBJECTS = 1000  # bound of the memory for repetitions
+
+log = logging.get("health")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change of state.
+
+    Attributes:
+        severity: WARN recovers by itself, FAIL loses data or needs a person.
+        event_type: `<thing>.<what happened>`.
+        subject: device, connection, destination or check.
+        wall_ns: when, as the system clock said; the journal fills it in.
+        repeated: how often the same was not written down since the last time; the journal counts.
+    """
+
+    severity: Status
+    event_type: str
+    subject: str
+    message: str
+    action: str | None = None
+    code: str | None = None
+    wall_ns: int = 0
+    repeated: int = 0
+
+
+class Journal:
+    """Writes events to the log and keeps the newest."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._events: deque[Event] = deque(maxlen=KEPT)
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def say(self, event: Event) -> None:
+        """Write it down, unless the same was said of the same subject a short while ago."""
+        repeated = self._repeated(event.event_type, event.subject)
+        if repeated is None:
+            return
+        event = dataclasses.replace(event, wall_ns=self._clock.now().wall_ns, repeated=repeated)
+        self._events.append(event)
+        _write(event)
+
+    def events(self) -> Sequence[Event]:
+        """The newest events, oldest first."""
+        return tuple(self._events)
+
+    def _repeated(self, event_type: str, subject: str) -> int | None:
+        """How often it was suppressed before; None when it is to be suppressed again."""
+        key, now_s = (event_type, subject), self._clock.monotonic_s()
+        at_s, count = self._said.get(key, (float("-inf"), 0))
+        if now_s - at_s < QUIET_S:
+            self._said[key] = (at_s, count + 1)
+            return None
+        self._said.pop(key, None)
+        self._said[key] = (now_s, 0)
+        if len(self._said) > SUBJECTS:
+            self._said.pop(next(iter(self._said)))
+        return count
+
+
+def _write(event: Event) -> None:
+    fields: dict[str, object] = {"event_type": event.event_type}
+    thing = event.event_type.partition(".")[0]
+    fields |= {thing if thing != "machine" else "check": event.subject}
+    fields |= {"action": event.action} if event.action else {}
+    fields |= {"code": event.code} if event.code else {}
+    fields |= {"repeated": event.repeated} if event.repeated else {}
+    write = {Status.PASS: log.info, Status.WARN: log.warning, Status.FAIL: log.error}
+    write[event.severity](event.message, **fields)

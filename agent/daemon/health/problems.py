@@ -1,0 +1,218 @@
+"""From words to findings: a stable code, one sentence, one thing to do for each."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from agent.cloud import Misconfigured
+from agent.daemon.health.connection import ConnectionHealth
+from agent.daemon.health.destination import DestinationHealth
+from agent.daemon.health.device import DeviceHealth
+from agent.daemon.health.facts import Queue
+from agent.daemon.health.machine import Check
+from agent.daemon.health.report import Problem
+from agent.daemon.health.words import DestinationState, DeviceState, Status
+from agent.driver import ConnectionState, DeviceFault, Reason
+
+BLUETOOTH = "bluetooth"
+CERTIFICATE_DAYS = (30, 14, 7)  # a warning at each of them
+DAY_NS = 86_400_000_000_000
+_SILENT = (DeviceState.LATE, DeviceState.LOST, DeviceState.NEVER)
+_WIRE = {
+    Reason.NO_ANSWER: 4, Reason.DAMAGED: 5, Reason.REFUSED: 6, Reason.UNREADABLE: 7,
+    Reason.OVERRUN: 8, Reason.NOT_HEARD: 9, Reason.NO_KEY: 10, Reason.REFUSES_CONNECTION: 11,
+    Reason.NOBODY_ANSWERS: 3,
+}  # fmt: skip
+_RADIO = {
+    Reason.NOT_HEARD: 4, Reason.UNREADABLE: 5, Reason.NO_KEY: 6, Reason.REFUSES_CONNECTION: 7,
+    Reason.NO_ANSWER: 8, Reason.DAMAGED: 9, Reason.REFUSED: 10, Reason.OVERRUN: 11,
+    Reason.NOBODY_ANSWERS: 3,
+}  # fmt: skip
+_VALUE = {Reason.OUT_OF_RANGE: "FP-D01", Reason.NOT_A_NUMBER: "FP-D02"}
+_CONNECTION = {ConnectionState.GONE: 1, ConnectionState.BUSY: 2, ConnectionState.QUIET: 3}
+_DESTINATION = {
+    DestinationState.WAITING: "FP-U01", DestinationState.REFUSED: "FP-U02",
+    DestinationState.REJECTING: "FP-U03", DestinationState.STALLED: "FP-U04",
+    DestinationState.SLOW: "FP-U05",
+}  # fmt: skip
+_CONNECTION_TEXT = {
+    ConnectionState.GONE: (
+        "the adapter is gone",
+        "Waiting for it to come back; nothing else to do after plugging it in",
+    ),
+    ConnectionState.BUSY: (
+        "the port belongs to another program",
+        "End the other program: fieldpost doctor",
+    ),
+}
+
+
+def of_connection(
+    connection: ConnectionHealth, state: ConnectionState, devices: Iterable[DeviceHealth]
+) -> Iterator[Problem]:
+    """What is wrong with a wire as a whole; its devices need no finding of their own then."""
+    used = [device for device in devices if device.device.enabled]
+    if state not in _CONNECTION or (state is ConnectionState.QUIET and len(used) < 2):  # noqa: PLR2004 - one silent device is a device's problem
+        return
+    message, action = connection.message, connection.action
+    if state is ConnectionState.QUIET:
+        message = message or f"nobody answers ({len(used)} devices)"
+        action = action or used[0].action(Reason.NOBODY_ANSWERS)
+    else:
+        text, advice = _CONNECTION_TEXT[state]
+        message, action = message or text, action or advice
+    name, kind = connection.connection.name, connection.connection.kind
+    code = f"FP-{_area(kind)}{_CONNECTION[state]:02}"
+    yield Problem(code, Status.WARN, "connection", state, name, _said(name, message), action)
+
+
+def of_device(
+    device: DeviceHealth, state: DeviceState, kind: str, now_s: float
+) -> Iterator[Problem]:
+    """What is wrong with one device, and with single values of it."""
+    name = device.device.name
+    if state in _SILENT or state is DeviceState.BAD_DATA:
+        reason = device.fault.reason if device.fault else _silence(device, state)
+        message = _said(name, trouble(device, state, now_s))
+        action = device.silence_action(now_s)
+        yield Problem(_code(kind, reason), Status.WARN, "device", state, name, message, action)
+        return
+    for point, fault in device.point_faults.items():
+        subject, word = f"{name}.{point}", "bad-value"
+        message = _said(name, fault.message)
+        action = fault.action or device.action(fault.reason)
+        code = _code(kind, fault.reason)
+        yield Problem(code, Status.WARN, "device", word, subject, message, action)
+
+
+def trouble(device: DeviceHealth, state: DeviceState, now_s: float) -> str | None:
+    """What is wrong, without the device's name; None while it is well."""
+    if state not in _SILENT and state is not DeviceState.BAD_DATA:
+        return None
+    if fault := device.fault or next(iter(device.point_faults.values()), None):
+        return fault.message
+    age_s = device.age_s(now_s)
+    if age_s is None:
+        return "nothing usable came from it since it was configured"
+    return f"nothing usable came from it for {span(age_s)}"
+
+
+def of_destination(
+    destination: DestinationHealth,
+    state: DestinationState,
+    queue: Queue,
+    now_s: float,
+    room_s: float | None,
+) -> Iterator[Problem]:
+    """What is wrong with the way to one destination."""
+    name = destination.destination.name
+    if lost := destination.lost_1h(now_s):
+        message = f"{name}: {figure(lost)} readings had to be given up in the last hour."
+        action = "Bring the way to it back, or raise `buffer`: fieldpost queue"
+        yield Problem("FP-U06", Status.FAIL, "destination", "losing", name, message, action)
+    if state in _DESTINATION:
+        message, advice = _destination_text(destination, state, queue, now_s)
+        if state in (DestinationState.WAITING, DestinationState.REFUSED):
+            message += f" {_kept(queue, room_s)}"
+        code = "FP-U07" if isinstance(destination.failure, Misconfigured) else _DESTINATION[state]
+        yield Problem(code, Status.WARN, "destination", state, name, message, advice)
+
+
+def of_certificate(destination: DestinationHealth, wall_ns: int) -> Iterator[Problem]:
+    """A certificate that runs out, or has."""
+    name, expires_ns = destination.destination.name, destination.certificate_expires_ns
+    if expires_ns is None:
+        return
+    days = (expires_ns - wall_ns) // DAY_NS
+    if days > CERTIFICATE_DAYS[0]:
+        return
+    status = Status.FAIL if days < 0 else Status.WARN
+    message = (
+        f"{name}: its certificate has expired."
+        if days < 0
+        else (f"{name}: its certificate runs out in {days} days.")
+    )
+    # at 30, 14 and 7 days it is another event, and so it is said again
+    word = f"certificate-{next((d for d in reversed(CERTIFICATE_DAYS) if days <= d), 0)}"
+    action = "Renew it in the portal, then: fieldpost enroll"
+    yield Problem("FP-U08", status, "destination", word, name, message, action)
+
+
+def of_check(check: Check) -> Iterator[Problem]:
+    """What is wrong with the machine."""
+    if check.status is not Status.PASS:
+        yield Problem(
+            check.code, check.status, "machine", check.name, check.name, check.message, check.action
+        )
+
+
+def span(seconds: float) -> str:
+    """A length of time as people say it: `38 s`, `12 min`, `3 h`, `31 days`."""
+    for unit, length in (("days", 172_800), ("h", 7200), ("min", 120)):
+        if seconds >= length:
+            size = {"days": 86_400, "h": 3600, "min": 60}[unit]
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def figure(number: int) -> str:
+    """Thousands apart: `1 240`."""
+    return f"{number:,}".replace(",", " ")
+
+
+def _destination_text(
+    destination: DestinationHealth, state: DestinationState, queue: Queue, now_s: float
+) -> tuple[str, str | None]:
+    name, failure = destination.destination.name, destination.failure
+    check = f"fieldpost netcheck {name}"
+    refused = figure(destination.rejected_1h(now_s))
+    refusals = f"refused {refused} readings in the last hour ({destination.refusal})"
+    texts: Mapping[DestinationState, tuple[str, str]] = {
+        DestinationState.WAITING: (
+            failure.message if failure else "no data was acknowledged for a while",
+            check,
+        ),
+        DestinationState.REFUSED: (
+            failure.message if failure else "the key is not accepted",
+            "Look in the portal whether this gateway is active",
+        ),
+        DestinationState.REJECTING: (
+            refusals,
+            "They are set aside: fieldpost queue rejected",
+        ),
+        DestinationState.STALLED: (
+            "it can be reached, but has acknowledged no data for 10 min",
+            check,
+        ),
+        DestinationState.SLOW: (
+            f"the backlog grows although data is acknowledged: {figure(queue.readings)} readings",
+            "Read less often, or deliver faster: fieldpost queue",
+        ),
+    }
+    message, action = texts[state]
+    return _said(name, message), (failure.action if failure else None) or action
+
+
+def _kept(queue: Queue, room_s: float | None) -> str:
+    room = f", room for {span(room_s)}" if room_s else ""
+    return f"Readings are kept: {figure(queue.readings)} so far{room}."
+
+
+def _silence(device: DeviceHealth, state: DeviceState) -> Reason:
+    if state is DeviceState.BAD_DATA:
+        faults: Iterable[DeviceFault] = device.point_faults.values()
+        return next((fault.reason for fault in faults), Reason.UNREADABLE)
+    return Reason.NOT_HEARD if device.device.every_s is None else Reason.NO_ANSWER
+
+
+def _code(kind: str, reason: Reason) -> str:
+    if reason in _VALUE:
+        return _VALUE[reason]
+    area = _area(kind)
+    return f"FP-{area}{(_RADIO if area == 'B' else _WIRE)[reason]:02}"
+
+
+def _area(kind: str) -> str:
+    return "B" if kind == BLUETOOTH else "S"
+
+
+def _said(name: str, message: str | None) -> str:
+    return f"{name}: {message}".rstrip(".") + "."

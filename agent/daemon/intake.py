@@ -1,0 +1,164 @@
+"""The border of the daemon: what a driver read is checked here, and only good values go on.
+
+A value that is not finite, not in its range or not a value at all is left out, with its reason;
+the other values of the same sample go on. Runs for every sample: no allocation on the good road.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from agent import plan
+from agent.clock import Clock
+from agent.driver import DeviceFault, Reason
+from agent.sample import Instant, Sample
+
+FINITE = 1.7976931348623157e308  # the largest double: NaN and the infinities are not within it
+INT_LOW, INT_HIGH = -(2**63), 2**63 - 1  # what every store and cloud on the way can carry
+TEXT_MAX = 1024  # characters; longer ones are a protocol error, not a value
+VALUES_MAX = 1000  # values in one sample; nothing on a field bus says more at once
+NAME_MAX = 128  # characters of a point's name, for those that are not in the plan
+
+Limits = tuple[float, float]
+Put = Callable[[Sample], Awaitable[None]]
+_ANY: Limits = (-FINITE, FINITE)
+_PROBABLY = "The sensor may be disconnected inside the device, or `as:` is wrong"
+
+
+class Watcher(Protocol):
+    """Who is told what came in: health."""
+
+    def sample(self, sample: Sample, *, checked: int, bad: Mapping[str, DeviceFault]) -> None:
+        """A device answered."""
+        ...
+
+    def fault(self, device: str, point: str | None, error: DeviceFault) -> None:
+        """A device, or one point of it, could not be read."""
+        ...
+
+
+class Recorder(Protocol):
+    """Who remembers what was read last: history."""
+
+    def record(self, sample: Sample) -> None:
+        """Keep the newest values."""
+        ...
+
+
+class Intake:
+    """The sink of all drivers.
+
+    Args:
+        running: the plan, for the ranges of its points.
+        clock: stamps samples.
+        health: told of every answer and every fault.
+        history: told of every good value.
+        put: where good samples go; awaited, so the buffer can hold the driver back.
+    """
+
+    def __init__(
+        self,
+        running: plan.Plan,
+        clock: Clock,
+        health: Watcher,
+        history: Recorder,
+        put: Put,
+    ) -> None:
+        self._clock = clock
+        self._health = health
+        self._history = history
+        self._put = put
+        self._points = {name: device.points for name, device in running.devices.items()}
+        self._limits = {
+            name: {point: _range(spec) for point, spec in device.points.items() if _ranged(spec)}
+            for name, device in running.devices.items()
+        }
+
+    def now(self) -> Instant:
+        """The instant to stamp a sample with."""
+        return self._clock.now()
+
+    async def put(self, sample: Sample) -> None:
+        """Accept the good values of one sample; see `agent.driver.Sink`."""
+        bad, checked = self._judge(sample)
+        if bad:
+            good = {point: value for point, value in sample.values.items() if point not in bad}
+            sample = Sample(sample.device, sample.at, good, sample.urgent)
+        if sample.values:
+            await self._put(sample)
+            self._history.record(sample)
+        self._health.sample(sample, checked=checked, bad=bad)
+
+    def fault(self, device: str, point: str | None, error: DeviceFault) -> None:
+        """A device, or only one point of it, could not be read."""
+        self._health.fault(device, point, error)
+
+    def _judge(self, sample: Sample) -> tuple[Mapping[str, DeviceFault], int]:
+        """What is not to be sent, by point, and how many values were checked."""
+        limits = self._limits[sample.device]
+        bad: dict[str, DeviceFault] = {}
+        checked = 0
+        for point, value in sample.values.items():
+            low, high = limits.get(point, _ANY)
+            kind = type(value)
+            if (kind is float or kind is int) and low <= value <= high:  # type: ignore[operator]  # only numbers get here
+                checked += low is not _ANY[0]
+                if kind is float or INT_LOW <= value <= INT_HIGH:  # type: ignore[operator]  # likewise
+                    continue
+            elif kind is bool or (kind is str and _plain(value)):
+                continue
+            bad[point] = _fault(point, value, self._points[sample.device].get(point))
+            checked += 1
+        if len(sample.values) > VALUES_MAX:
+            bad |= self._too_many(sample)
+        return bad, checked
+
+    def _too_many(self, sample: Sample) -> dict[str, DeviceFault]:
+        """Of a flood, only what the plan knows goes on."""
+        known = self._points[sample.device]
+        fault = DeviceFault(
+            Reason.UNREADABLE,
+            f"it sent {len(sample.values)} values at once; only those of its profile were taken",
+            action=f"fieldpost read {sample.device} --raw",
+        )
+        return {point: fault for point in sample.values if point not in known}
+
+
+def _ranged(spec: plan.Point) -> bool:
+    return spec.low is not None or spec.high is not None
+
+
+def _range(spec: plan.Point) -> Limits:
+    low = -FINITE if spec.low is None else spec.low
+    return low, FINITE if spec.high is None else spec.high
+
+
+def _plain(value: object) -> bool:
+    """Whether a text is short, and Unicode that can be written as UTF-8."""
+    if not isinstance(value, str) or len(value) > TEXT_MAX:
+        return False
+    return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _fault(point: str, value: object, spec: plan.Point | None) -> DeviceFault:
+    """Why one value is not sent, in the sentence people read."""
+    name = point[:NAME_MAX]
+    if isinstance(value, str):
+        message = f"{name} is not a text that can be sent ({len(value)} characters)"
+        return DeviceFault(Reason.UNREADABLE, message)
+    if not isinstance(value, int | float) or value != value or abs(value) > FINITE:  # noqa: PLR0124 - NaN is what differs from itself
+        message = f"{name} is not a number and was not sent"
+        return DeviceFault(Reason.NOT_A_NUMBER, message, action=_PROBABLY)
+    if spec is None or not _ranged(spec):
+        message = f"{name} is too large for a 64-bit number and was not sent"
+        return DeviceFault(Reason.OUT_OF_RANGE, message)
+    return DeviceFault(Reason.OUT_OF_RANGE, f"{name} {_outside(value, spec)} and was not sent")
+
+
+def _outside(value: float, spec: plan.Point) -> str:
+    unit = f" {spec.unit}" if spec.unit else ""
+    shown = f"{value:.10g}{unit}"
+    if spec.low is None:
+        return f"{shown} is above {spec.high:.10g}"
+    if spec.high is None:
+        return f"{shown} is below {spec.low:.10g}"
+    return f"{shown} is outside {spec.low:.10g} … {spec.high:.10g}"
