@@ -1,0 +1,87 @@
+"""What an error becomes on a screen: one sentence, what to do about it, and an exit code."""
+
+import sys
+from collections.abc import Mapping
+
+import click
+import orjson
+
+from agent.driver import ConnectionState, DriverError
+from agent.errors import (
+    BusyError,
+    FieldpostError,
+    ForbiddenError,
+    NoAnswerError,
+    NotFoundError,
+    NotWritableError,
+    UnavailableError,
+    ValidationError,
+)
+
+FOUND = 1  # `check` or `doctor` found errors
+USAGE = 2
+FORBIDDEN = 5
+BUSY = 6
+TEMPORARY = 75  # EX_TEMPFAIL: may work when tried again
+BAD_CONFIGURATION = 78  # EX_CONFIG
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+# The first that fits; everything else is TEMPORARY.
+EXITS: Mapping[type[FieldpostError], int] = {
+    UnavailableError: 3,
+    NoAnswerError: 4,
+    ForbiddenError: FORBIDDEN,
+    BusyError: BUSY,
+    NotFoundError: USAGE,
+    NotWritableError: USAGE,
+    ValidationError: USAGE,
+}
+
+
+class Failure(Exception):
+    """A command that could not do what it was asked.
+
+    Args:
+        json: say it for programs.
+    """
+
+    def __init__(self, error: FieldpostError, *, json: bool) -> None:
+        super().__init__(error.message)
+        self.code = exit_code(error)
+        self._error = error
+        self._json = json
+
+    def show(self) -> None:
+        """Print it on standard error."""
+        click.echo(self._document() if self._json else self._sentence(), err=True)
+
+    def _sentence(self) -> str:
+        action = f"\n  {self._error.action}" if self._error.action else ""
+        return f"{self._error.message}{action}"
+
+    def _document(self) -> str:
+        error = self._error
+        said = {"code": error.code, "message": error.message, "action": error.action}
+        return orjson.dumps({"schema": "fieldpost.error/1", **said}).decode()
+
+
+def exit_code(error: FieldpostError) -> int:
+    """The exit code for this kind of error."""
+    if isinstance(error, DriverError) and error.state is ConnectionState.BUSY:
+        return BUSY
+    return next((code for kind, code in EXITS.items() if isinstance(error, kind)), TEMPORARY)
+
+
+def from_system(error: OSError) -> FieldpostError:
+    """What the operating system refused, in words."""
+    what = error.filename if isinstance(error.filename, str) else "a file"
+    message = f"{what}: {error.strerror or error}"
+    if isinstance(error, PermissionError):
+        return ForbiddenError(message, action="Run it again with sudo")
+    return FieldpostError(message)
+
+
+def stop_quietly() -> int:
+    """Whoever read our output has left (`| head`): nothing to say, and nothing to flush later."""
+    sys.stdout = None
+    return 0

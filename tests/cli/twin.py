@@ -1,0 +1,60 @@
+"""A daemon that is only a socket: the real server with canned answers, in a thread of its own."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.daemon.socket import Peer, Role, Roles, SocketServer, StreamVerb, Verb
+from agent.errors import FieldpostError
+from agent.plan import Json
+
+Answer = Json | FieldpostError | Callable[[Json], Json]
+
+
+class Twin:
+    """What it answers by verb, and what it was asked."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.answers: dict[str, Answer] = {}
+        self.asked: list[tuple[str, Json]] = []
+
+    def verb(self, name: str) -> Verb:
+        async def answer(args: Json, _peer: Peer) -> Json:
+            self.asked.append((name, args))
+            found = self.answers[name]
+            if isinstance(found, FieldpostError):
+                raise found
+            return found(args) if callable(found) else found
+
+        return Verb(Role.VIEWER, answer)
+
+
+@contextmanager
+def running(twin: Twin) -> Iterator[None]:
+    """Serve until left; answers may change meanwhile, verbs not."""
+    started, stop = threading.Event(), asyncio.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        verbs: dict[str, Verb | StreamVerb] = {name: twin.verb(name) for name in twin.answers}
+        server = SocketServer(twin.path, verbs, Roles(os.geteuid()))
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(server.run(), name="twin")
+            await server.ready.wait()
+            started.set()
+            await stop.wait()
+            task.cancel()
+
+    thread = threading.Thread(target=asyncio.run, args=[serve()])
+    thread.start()
+    try:
+        assert started.wait(5)
+        yield
+    finally:
+        loops[0].call_soon_threadsafe(stop.set)
+        thread.join(5)
