@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, TypeVar
 
 FORMAT = 1  # of the plan file; a daemon compiles again when it reads another one
@@ -202,6 +203,8 @@ def _read(hint: Any, data: Any) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         hints = typing.get_type_hints(hint)
         result = hint(**{key: _read(hints[key], value) for key, value in data.items()})
+    elif isinstance(hint, type) and issubclass(hint, Enum):
+        result = hint(data)
     elif origin in (types.UnionType, typing.Union):
         result = _read_union(arguments, data)
     elif isinstance(origin, type) and hint != Json:

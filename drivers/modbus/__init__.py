@@ -1,1 +1,1 @@
-"""."""
+"""Modbus masters: RTU on a serial line, TCP, and RTU frames through TCP."""

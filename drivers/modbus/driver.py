@@ -1,0 +1,56 @@
+"""The Modbus driver: one connection, all its devices, read on schedule and on demand."""
+
+from collections.abc import Mapping, Sequence
+
+from agent import plan
+from agent.driver import Driver, Json, Reading, Secret, Sink
+from agent.errors import DeviceNotFoundError
+from drivers.modbus.bus import Bus
+from drivers.modbus.demand import Demand
+from drivers.modbus.plan import Line
+from drivers.modbus.polling import Polling
+from drivers.modbus.station import Station
+
+
+class ModbusDriver:
+    """Owns one line or host.
+
+    Args:
+        line: its plan.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._bus = Bus(line)
+        self._stations = {unit.device: Station(unit) for unit in line.units}
+        self._sink: Sink | None = None
+
+    async def run(self, sink: Sink) -> None:
+        """Read until cancelled.
+
+        Raises:
+            DriverError: the port or host is not there, or was lost.
+        """
+        self._sink = sink
+        async with self._bus as bus:
+            await Polling(self._line, [*self._stations.values()], bus, sink).run()
+
+    async def read(self, device: str, point: str | None) -> Sequence[Reading]:
+        """Read one point, or all of a device, before the schedule goes on.
+
+        Raises:
+            DeviceFault: it did not answer, or refused.
+            DriverError: the connection is not there.
+            NotFoundError: there is no such device or point on this connection.
+        """
+        station = self._stations.get(device)
+        if station is None:
+            message = f"there is no device called '{device}' on {self._line.name}"
+            raise DeviceNotFoundError(message)
+        async with self._bus as bus:
+            return await Demand(self._line, station, bus, self._sink).read(point)
+
+
+def open_driver(spec: Json, secrets: Mapping[str, Secret]) -> Driver:  # noqa: ARG001 -- has none
+    """The driver of one Modbus connection; no I/O."""
+    return ModbusDriver(plan.from_json(Line, spec))

@@ -1,0 +1,205 @@
+"""Requests and answers on the wire: the only module that knows pymodbus.
+
+pymodbus builds and takes apart frames (CRC, MBAP header, PDUs); what it leaves out is checked here:
+unit, function and byte count of an answer, and the transaction number of a TCP answer. Answers are
+looked for by what the request makes them begin with, because a frame may follow noise or an echo.
+
+Sources: Modbus application protocol V1.1b3; Modbus over serial line V1.02, 2.5; Modbus messaging on
+TCP/IP V1.0b, 3.1.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from pymodbus.framer import FramerRTU, FramerSocket
+from pymodbus.pdu import DecodePDU, ModbusPDU
+from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
+from pymodbus.pdu.register_message import (
+    ReadHoldingRegistersRequest,
+    ReadInputRegistersRequest,
+)
+
+from drivers.modbus.plan import Table
+
+REFUSAL = 0x80  # added to the function code of an exception answer
+REFUSAL_BYTES = 5  # unit, function, code, CRC
+OVERHEAD_BYTES = 5  # unit, function, byte count, CRC
+MBAP_BYTES = 6  # of the header in front of the unit id
+SHORTEST = 3  # unit, function and one byte of data
+LONGEST = 260  # of any TCP frame; more is another protocol
+ROLL_OVER = 0x10000
+
+_READS: dict[Table, type[ModbusPDU]] = {
+    Table.COIL: ReadCoilsRequest,
+    Table.DISCRETE: ReadDiscreteInputsRequest,
+    Table.HOLDING: ReadHoldingRegistersRequest,
+    Table.INPUT: ReadInputRegistersRequest,
+}
+
+
+class Damaged(Exception):
+    """Something came, and it is no answer to this request.
+
+    Args:
+        what: half a sentence for a person: "wrong checksum".
+    """
+
+    def __init__(self, what: str, heard: bytes) -> None:
+        super().__init__(what)
+        self.what = what
+        self.heard = heard
+
+
+class Silent(Exception):
+    """Nothing came in time."""
+
+
+class Refused(Exception):
+    """The device answered with an exception code (application protocol, section 7)."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, ready to be framed, and what its answer must begin with.
+
+    Attributes:
+        pdu: function code and data.
+        begins: unit, function and what is known of the answer's data (a read's byte count).
+        length: of the whole answer as an RTU frame, bytes.
+    """
+
+    unit: int
+    pdu: bytes
+    begins: bytes
+    length: int
+
+    @property
+    def function(self) -> int:
+        """The function code."""
+        return self.pdu[0]
+
+    @property
+    def refusal(self) -> bytes:
+        """What an exception answer begins with."""
+        return bytes([self.unit, self.function | REFUSAL])
+
+
+def read_request(unit: int, table: Table, start: int, count: int) -> Request:
+    """A read of `count` registers or bits, from the zero-based address `start`."""
+    message = _READS[table](dev_id=unit, address=start, count=count)
+    pdu = bytes([message.function_code]) + message.encode()
+    bytes_back = (count + 7) // 8 if table.of_bits else 2 * count
+    begins = bytes([unit, message.function_code, bytes_back])
+    return Request(unit, pdu, begins, OVERHEAD_BYTES + bytes_back)
+
+
+class Framing(Protocol):
+    """How requests and answers stand on one kind of wire."""
+
+    def frame(self, request: Request, number: int) -> bytes:
+        """The bytes to send; `number` tells this request from the one before."""
+        ...
+
+    def find(self, heard: bytes | bytearray, request: Request, number: int) -> bytes | None:
+        """The whole answer's frame in what was heard so far, or None while it is not complete.
+
+        Raises:
+            Damaged: what was heard can never become the answer.
+        """
+        ...
+
+    def pdu(self, frame: bytes) -> bytes:
+        """Function code and data of a frame that `find` returned."""
+        ...
+
+
+class RtuFraming:
+    """Unit, PDU, CRC: a serial line, or a converter that passes the same bytes through TCP."""
+
+    def __init__(self) -> None:
+        self._framer = FramerRTU(DecodePDU(is_server=False))
+
+    def frame(self, request: Request, number: int) -> bytes:
+        """The bytes to send."""
+        return self._framer.encode(request.pdu, request.unit, number)
+
+    def find(self, heard: bytes | bytearray, request: Request, number: int) -> bytes | None:
+        """The answer in what was heard; our own request is passed over, if it is heard back."""
+        echo = self.frame(request, number)
+        start = len(echo) if heard.startswith(echo) and len(echo) < request.length else 0
+        at, length = heard.find(request.begins, start), request.length
+        if at < 0:
+            at, length = heard.find(request.refusal, start), REFUSAL_BYTES
+        if at < 0 or len(heard) < at + length:
+            return None
+        return self._checked(bytes(heard[at : at + length]))
+
+    def pdu(self, frame: bytes) -> bytes:
+        """Function code and data."""
+        return frame[1:-2]
+
+    def _checked(self, frame: bytes) -> bytes:
+        _, _, _, pdu = self._framer.decode(frame)
+        if not pdu:
+            what = "wrong checksum"
+            raise Damaged(what, frame)
+        return frame
+
+
+class TcpFraming:
+    """MBAP header and PDU."""
+
+    def __init__(self) -> None:
+        self._framer = FramerSocket(DecodePDU(is_server=False))
+
+    def frame(self, request: Request, number: int) -> bytes:
+        """The bytes to send."""
+        return self._framer.encode(request.pdu, request.unit, number)
+
+    def find(self, heard: bytes | bytearray, request: Request, number: int) -> bytes | None:
+        """The answer in what was heard; answers to requests before this one are passed over."""
+        data = bytes(heard)
+        while len(data) > MBAP_BYTES:
+            _must_be_mbap(data)
+            used, unit, found, pdu = self._framer.decode(data)
+            if not used:
+                return None
+            if found == number and unit == request.unit:
+                return _matching(data[:used], pdu, request)
+            data = data[used:]
+        return None
+
+    def pdu(self, frame: bytes) -> bytes:
+        """Function code and data."""
+        return frame[MBAP_BYTES + 1 :]
+
+
+def payload(pdu: bytes) -> bytes:
+    """The data of an answer to a read.
+
+    Raises:
+        Refused: it is an exception answer.
+    """
+    if pdu[0] & REFUSAL:
+        raise Refused(pdu[1])
+    return pdu[2:]
+
+
+def _must_be_mbap(data: bytes) -> None:
+    """Protocol id 0 and a possible length; anything else never becomes a frame."""
+    if data[2] or data[3] or not SHORTEST <= data[4] << 8 | data[5] <= LONGEST:
+        what = "not Modbus TCP"
+        raise Damaged(what, data)
+
+
+def _matching(frame: bytes, pdu: bytes, request: Request) -> bytes:
+    whole = len(pdu) == request.length - 3 and pdu.startswith(request.begins[1:])
+    refused = len(pdu) == 2 and pdu[0] == request.refusal[1]  # noqa: PLR2004 -- function and code
+    if not whole and not refused:
+        what = "an answer to another question"
+        raise Damaged(what, frame)
+    return frame
