@@ -120,7 +120,7 @@ class Daemon:
         for name, supervisor in gateway.supervisors.items():
             parts[f"connection {name}"] = supervisor.run()
         for name, uplink in gateway.uplinks.items():
-            parts[f"uplink {name}"] = uplink.run(gateway.beat)
+            parts[f"uplink {name}"] = uplink.run(gateway.vitals.beat)
         parts["rounds"] = self._rounds(gateway).run()
         if gateway.plan.status.listen != "none" and not self._service.supervised:
             parts["status page"] = page.serve(gateway.plan, self._socket)
@@ -136,4 +136,4 @@ class Daemon:
             gateway.uplinks,
             lambda name: gateway.buffer.outbox(name).waiting().samples > 0,
         )
-        return Rounds(self._service, progress, (look_at_file, gateway.review), lambda: gateway.line)
+        return Rounds(self._service, progress, (look_at_file, gateway.look), lambda: gateway.line)

@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import agent
 from agent.clock import Clock
-from agent.cloud import Vitals as Beat
 from agent.daemon import parts
 from agent.daemon.buffer import Buffer
-from agent.daemon.health import Configuration, Health, Queue, Store, Surroundings, render
+from agent.daemon.health import Configuration, Health, Queue, Store, Surroundings
 from agent.daemon.history import History
 from agent.daemon.intake import Intake
 from agent.daemon.plans import Applied
@@ -17,8 +15,6 @@ from agent.daemon.supervisor import Supervisor
 from agent.daemon.uplink import Uplink
 from agent.daemon.vitals import Vitals
 from agent.plan import Json
-
-KB = 1024
 
 
 class Gateway:
@@ -31,7 +27,7 @@ class Gateway:
 
     Attributes:
         edited: the file was changed after this plan was made from it.
-        line: what `systemctl status` shows, as of the last review.
+        line: what `systemctl status` shows, as of the last look.
     """
 
     def __init__(self, applied: Applied, config_dir: Path, state: Path, clock: Clock) -> None:
@@ -44,24 +40,21 @@ class Gateway:
         self.buffer = Buffer(state / "buffer", plan.site, clock, list(plan.destinations))
         self.health = Health(plan, clock)
         self.history = History(plan, clock)
-        self.vitals = Vitals(state, clock)
+        self.vitals = Vitals(state, clock, lambda: self.buffer.facts().written_bytes)
         self.intake = Intake(plan, clock, self.health, self.history, self.buffer.put)
         self.supervisors = dict(self._supervisors(config_dir))
         self.uplinks = dict(self._uplinks(config_dir))
 
     def snapshot(self) -> Json:
         """Everything every surface shows, at this moment."""
-        return render.snapshot(self.health.report(self.surroundings()))
+        return self.health.snapshot(self.surroundings())
 
-    def review(self) -> None:
+    def look(self) -> None:
         """What is looked at every ten seconds, whether somebody asks or not."""
-        self.line = render.line(self.health.review(self.surroundings()))
-
-    def beat(self) -> Beat:
-        """What a heartbeat says."""
-        memory = self.vitals.machine().memory
-        free_kb = memory.available_bytes // KB if memory else 0
-        return Beat(int(self.clock.monotonic_s()), agent.__version__, free_kb)
+        self.vitals.look()
+        around = self.surroundings()
+        self.health.look(around)
+        self.line = self.health.line(around)
 
     def surroundings(self) -> Surroundings:
         """What health does not learn from samples, faults and receipts."""
@@ -79,7 +72,7 @@ class Gateway:
                 lost_total=told.lost,
             )
         return Surroundings(
-            machine=self.vitals.machine(),
+            machine=self.vitals.machine,
             store=Store(
                 epoch=facts.epoch,
                 quota_bytes=facts.quota_bytes,

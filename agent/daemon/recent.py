@@ -16,6 +16,8 @@ def answer(history: History, device: str, args: Json) -> Json:
     """What is remembered of one device.
 
     Args:
+        history: where from.
+        device: a device of the plan.
         args: `since` (RFC 3339, exclusive), `limit` (1 to 1000), `resolution` (raw or 5min).
 
     Raises:

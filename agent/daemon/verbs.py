@@ -11,7 +11,6 @@ from agent.clock import iso
 from agent.daemon import recent
 from agent.daemon.conversation import Peer, Verb
 from agent.daemon.gateway import Gateway
-from agent.daemon.health import Event
 from agent.daemon.tokens import Tokens, as_json
 from agent.driver import DeviceFault, DriverError, Reading, Reads
 from agent.errors import DeviceNotFoundError, NoAnswerError, NotFoundError, ValidationError
@@ -59,9 +58,8 @@ class Answers:
 
     async def events(self, args: Json, _peer: Peer) -> Json:
         """The last changes of state, one sentence each."""
-        subject = args.get("device")
-        events = self.gateway.health.journal.events()
-        return {"events": [as_event(e) for e in events if subject in {None, e.subject}]}
+        device = args.get("device")
+        return {"events": self.gateway.health.events(subject=device)}
 
     async def read(self, args: Json, _peer: Peer) -> Json:
         """One device or point, read now, between the scheduled reads."""
@@ -119,13 +117,6 @@ class Answers:
             message = f"{args['device']} has no point '{point}'."
             raise NotFoundError(message, action=f"Points here: {', '.join(points)}")
         return point
-
-
-def as_event(event: Event) -> Json:
-    """One change of state, as every surface shows it."""
-    shown = dataclasses.asdict(event)
-    shown["time"] = iso(shown.pop("wall_ns"))
-    return shown
 
 
 def _reading(reading: Reading) -> Json:

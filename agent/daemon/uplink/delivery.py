@@ -47,13 +47,14 @@ class Delivery:
 
     async def _send(self, batch: Batch) -> Receipt:
         """One request, repeated byte for byte until it is answered."""
-        async for attempt in retrying(self._on_wait):
-            with attempt:
-                await self._keep_interval()
-                receipt = await self._cloud.send(batch)
-                if not receipt.accepted and not receipt.refused:
-                    message = "the answer names none of the records that were sent"
-                    raise Unreachable(message)
+        return await retrying(self._on_wait)(self._request, batch)
+
+    async def _request(self, batch: Batch) -> Receipt:
+        await self._keep_interval()
+        receipt = await self._cloud.send(batch)
+        if not receipt.accepted and not receipt.refused:
+            message = "the answer names none of the records that were sent"
+            raise Unreachable(message)
         return receipt
 
     async def _keep_interval(self) -> None:
