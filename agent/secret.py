@@ -1,13 +1,16 @@
 """Secrets: found by name, printed as asterisks, never part of a plan."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from agent.errors import FieldpostError
 
 MASK = "********"
 OPEN_TO_OTHERS = 0o077
+# a credential bundle has some ten files of some kilobytes; more is a mistaken path
+FILES_MAX = 256
+BYTES_MAX = 4_000_000
 
 
 class SecretError(FieldpostError):
@@ -19,11 +22,12 @@ class SecretError(FieldpostError):
 class Secret:
     """The content of one secret; only `reveal()` shows it."""
 
-    __slots__ = ("_content", "name")
+    __slots__ = ("_content", "_files", "name")
 
-    def __init__(self, name: str, content: bytes) -> None:
+    def __init__(self, name: str, content: bytes, files: Mapping[str, bytes] | None = None) -> None:
         self.name = name
         self._content = content
+        self._files = files or {}
 
     def reveal(self) -> str:
         """The text, without the line end an editor leaves.
@@ -38,8 +42,12 @@ class Secret:
             raise SecretError(message, action=f"fieldpost secret set {self.name}") from error
 
     def content(self) -> bytes:
-        """The bytes as stored (a zip, a certificate)."""
+        """The bytes as stored (a zip, a certificate); empty when it is a directory."""
         return self._content
+
+    def files(self) -> Mapping[str, bytes]:
+        """When the secret is a directory: its files by relative path; else nothing."""
+        return self._files
 
     def __repr__(self) -> str:
         return MASK
@@ -68,7 +76,7 @@ def read(name: str, config_dir: Path) -> Secret:
     """One secret's content.
 
     Raises:
-        SecretError: it is missing, unreadable, a directory, or readable by others than its owner.
+        SecretError: it is missing, unreadable, too big, or readable by others than its owner.
     """
     path = find(name, config_dir)
     if path is None:
@@ -76,6 +84,8 @@ def read(name: str, config_dir: Path) -> Secret:
         raise SecretError(message, action=f"fieldpost secret set {name}")
     check_mode(path)
     try:
+        if path.is_dir():
+            return Secret(name, b"", dict(_files(path, name)))
         return Secret(name, path.read_bytes())
     except OSError as error:
         message = f"secret '{name}' cannot be read: {error.strerror}"
@@ -91,3 +101,16 @@ def check_mode(path: Path) -> None:
     if path.stat().st_mode & OPEN_TO_OTHERS and "CREDENTIALS_DIRECTORY" not in os.environ:
         message = f"secret '{path.name}' can be read by other users"
         raise SecretError(message, action=f"chmod go= {path}")
+
+
+def _files(folder: Path, name: str) -> Iterator[tuple[str, bytes]]:
+    """Every file below, links left out: they could lead outside."""
+    left = BYTES_MAX
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    for path in paths:
+        check_mode(path)
+        left -= path.stat().st_size
+        if left < 0 or len(paths) > FILES_MAX:
+            message = f"secret '{name}' is a directory of too many or too big files"
+            raise SecretError(message, action="is this the right directory?")
+        yield str(path.relative_to(folder)), path.read_bytes()

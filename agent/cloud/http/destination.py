@@ -1,0 +1,166 @@
+"""`kind: http`: batches as JSON to any server; only its echo of what it has is a receipt.
+
+The document, version 1::
+
+    {"version": 1, "gateway": "ES-0231", "epoch": "…", "first": 17, "last": 20, "count": 3,
+     "records": [{"seq": 17, "device": "oven-meter", "time": "2026-11-23T14:46:57.050Z",
+                  "values": {"power": 2104.3}}, …]}
+
+`<gateway>:<epoch>:<seq>` names a record for ever; a repeated one may be dropped. A record whose
+time is not exact says so: `"quality": "estimated"`. The expected answer is 2xx with JSON that
+echoes `epoch`, `first`, `last` and `count`, or `epoch` and `accepted_through`.
+"""
+
+import gzip
+import hashlib
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from agent.clock import iso
+from agent.cloud import (
+    Batch,
+    BatchRefused,
+    BatchTooLarge,
+    Limits,
+    Receipt,
+    Record,
+    TimeQuality,
+    Unreachable,
+)
+from agent.cloud.http.answer import Answer, failure
+from agent.cloud.http.client import HttpClient, Post
+from agent.cloud.suspicion import Suspicion
+from agent.cloud.tls import Trust
+from agent.errors import FieldpostError
+from agent.plan import Json, from_json
+from agent.secret import Secret
+
+VERSION = 1
+DEADLINE_S = 60.0
+GZIP_LEVEL = 6  # five times the CPU of level 1 for a tenth fewer bytes; one request a minute
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the settings of `kind: http` compile to; names of secrets, never secrets."""
+
+    url: str
+    token: str | None = None
+    trust: Trust = field(default_factory=Trust)
+    receipt: str = "echo"
+    compress: bool = False
+
+
+class HttpCloud:
+    """Posts batches to one address."""
+
+    def __init__(self, gateway: str, plan: Plan, client: HttpClient, token: str | None) -> None:
+        self._gateway = gateway
+        self._plan = plan
+        self._client = client
+        self._headers = (("Authorization", f"Bearer {token}"),) if token else ()
+        self._suspicion = Suspicion()
+
+    @property
+    def limits(self) -> Limits:
+        """A thousand records make one request a minute out of most plants."""
+        return Limits()
+
+    async def send(self, batch: Batch) -> Receipt:
+        """Post the leading records of one epoch; the rest stays unanswered."""
+        records = _one_epoch(batch.records)
+        first, end = self._suspicion.part(len(records))
+        part = records[first:end]
+        answer = await self._client.send(self._request(part))
+        if error := failure(answer, self._client.host):
+            raise self._judged(error, answer, len(batch.records), len(part))
+        accepted = {first + index for index in self._received(part, answer)}
+        self._suspicion.passed(whole=len(part) == len(batch.records))
+        return Receipt(accepted)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    def _request(self, records: Sequence[Record]) -> Post:
+        body = orjson.dumps(document(self._gateway, records))
+        digest = hashlib.sha256(body).hexdigest()[:8]
+        numbers = f"{records[0].seq}-{records[-1].seq}"
+        key = f"{records[0].epoch}:{numbers}:{digest}"
+        headers = (("Content-Type", "application/json"), ("Idempotency-Key", key), *self._headers)
+        if self._plan.compress:
+            body = gzip.compress(body, GZIP_LEVEL, mtime=0)
+            headers = (("Content-Encoding", "gzip"), *headers)
+        return Post("", body, headers, deadline_s=DEADLINE_S)
+
+    def _judged(
+        self, error: FieldpostError, answer: Answer, waiting: int, sent: int
+    ) -> FieldpostError:
+        """A 500 that only ever meets one record is a judgement of it."""
+        if isinstance(error, BatchRefused | BatchTooLarge) and sent < waiting:
+            return Unreachable(error.message)  # of a part that was only tried: look closer
+        if answer.status == 500 and self._suspicion.failed(waiting):  # noqa: PLR2004 -- RFC 9110
+            return BatchRefused(answer.words())
+        return error
+
+    def _received(self, records: Sequence[Record], answer: Answer) -> set[int]:
+        if self._plan.receipt == "status":
+            return set(range(len(records)))
+        through = _echoed(answer.json(), records)
+        if through is None:
+            message = f"{self._client.host} answers, but not with a receipt"
+            action = "is this the right address? Some networks answer in its place"
+            raise Unreachable(message, action=action)
+        return {index for index, record in enumerate(records) if record.seq <= through}
+
+
+def document(gateway: str, records: Sequence[Record]) -> Json:
+    """The body for records of one epoch."""
+    return {
+        "version": VERSION,
+        "gateway": gateway,
+        "epoch": records[0].epoch,
+        "first": records[0].seq,
+        "last": records[-1].seq,
+        "count": len(records),
+        "records": [_entry(record) for record in records],
+    }
+
+
+def open_cloud(gateway: str, spec: Json, secrets: Mapping[str, Secret]) -> HttpCloud:
+    """Make the destination; nothing is sent yet.
+
+    Raises:
+        FieldpostError: a secret is missing or unusable.
+    """
+    plan = from_json(Plan, spec)
+    client = HttpClient(plan.url, plan.trust.context(secrets))
+    token = secrets[plan.token].reveal() if plan.token else None
+    return HttpCloud(gateway, plan, client, token)
+
+
+def _one_epoch(records: Sequence[Record]) -> list[Record]:
+    first = records[0].epoch
+    return list(itertools.takewhile(lambda record: record.epoch == first, records))
+
+
+def _entry(record: Record) -> Json:
+    quality = {} if record.time is TimeQuality.EXACT else {"quality": record.time.value}
+    return {
+        "seq": record.seq, "device": record.device, "time": iso(record.time_ns),
+        "values": dict(record.values), **quality,
+    }  # fmt: skip
+
+
+def _echoed(document: Any, records: Sequence[Record]) -> int | None:
+    """Through which number the server has what was sent; None when that is no receipt."""
+    if not isinstance(document, dict) or document.get("epoch") != records[0].epoch:
+        return None
+    if isinstance(through := document.get("accepted_through"), int):
+        return min(through, records[-1].seq)
+    sent = {"first": records[0].seq, "last": records[-1].seq, "count": len(records)}
+    return records[-1].seq if sent.items() <= document.items() else None

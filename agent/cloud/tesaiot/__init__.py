@@ -1,0 +1,1 @@
+"""`kind: tesaiot`: the platform, as it behaves."""
