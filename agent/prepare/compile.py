@@ -1,0 +1,203 @@
+"""The compiler: what the technician wrote becomes the plan that the daemon runs."""
+
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+import agent
+from agent import plan
+from agent.plan import Json, Plan
+from agent.prepare import checks, machine
+from agent.prepare.devices import Devices
+from agent.prepare.findings import Findings
+from agent.prepare.kinds import DeviceInput
+from agent.prepare.layers import override
+from agent.prepare.models import Gateway, Status
+from agent.prepare.profiles import Shelf
+from agent.prepare.registry import Kinds, installed
+from agent.prepare.sections import Target, Wire, connections, destinations
+from agent.prepare.source import BrokenFileError, Located, read
+from agent.prepare.tidy import tidy
+from agent.prepare.tree import compose
+from agent.prepare.types import SecretRef
+
+SHORTEST_ID: Final = 3
+LONGEST_ID: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a file.
+
+    Attributes:
+        plan: None when the file cannot be used.
+        problems: in the order of the file; a plan may come with warnings, and with errors of the
+            machine (a secret that is not stored), which are no reason not to start.
+    """
+
+    plan: Plan | None
+    problems: tuple[Located, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The parts of a file that were understood."""
+
+    gateway: Gateway | None
+    wires: Mapping[str, Wire]
+    inputs: Mapping[str, list[DeviceInput]]
+    targets: Mapping[str, Target]
+
+
+def prepare(
+    config: Path,
+    *,
+    offline: bool = False,
+    kinds: Kinds | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Outcome:
+    """Compile a configuration; opens no device and no network, and never raises for its content.
+
+    Args:
+        config: the file; profiles and secrets are looked up beside it.
+        offline: leave out what only this machine knows.
+        kinds: of connections and destinations; those installed.
+        environment: where `FIELDPOST_…` overrides come from.
+    """
+    try:
+        document = compose(read(config))
+    except BrokenFileError as error:
+        return Outcome(None, (error.located,))
+    tidied = tidy(document)
+    variables = plan.overrides(environment)
+    layered = override(tidied.tree, variables)
+    findings = Findings(document, tidied.places, layered.variables, tidied.empty)
+    findings.add([*tidied.problems, *layered.problems])
+    shelf = Shelf(config.parent)
+    kinds = kinds or installed()
+    found = _read(layered.tree, kinds, shelf, findings)
+    origin = plan.Origin(
+        program=agent.__version__,
+        files=_files(config, document.source.sha256, shelf),
+        environment=plan.overrides_digest(environment),
+        overrides=sorted(".".join(path) for path in layered.variables),
+    )
+    result = _compiled(found, origin, kinds, findings)
+    if not offline:
+        findings.add(machine.secrets(_secrets(found), config.parent))
+        findings.add(machine.adapters(found.wires.values()))
+    return Outcome(None if findings.refuses() else result, findings.sorted())
+
+
+def _read(tree: Json, kinds: Kinds, shelf: Shelf, findings: Findings) -> Read:
+    gateway = findings.validated(Gateway, tree, ())
+    wires = connections(tree, kinds, findings)
+    inputs = Devices(wires, kinds, shelf, findings).read(tree)
+    targets = destinations(tree, kinds, findings)
+    findings.add(checks.ports(wires.values()))
+    findings.add(checks.status(gateway.status if gateway else _status(tree)))
+    for name, target in targets.items():
+        if target.settings:
+            findings.add(checks.pairs(("cloud", name), target.settings))
+    return Read(gateway, wires, inputs, targets)
+
+
+def _status(tree: Json) -> Status:
+    """The status section, when another section is wrong."""
+    try:
+        return Status.model_validate(tree.get("status", {}))
+    except ValidationError:
+        return Status()
+
+
+def _compiled(found: Read, origin: plan.Origin, kinds: Kinds, findings: Findings) -> Plan | None:
+    lines: dict[str, plan.Connection] = {}
+    devices: dict[str, plan.Device] = {}
+    for name, wire in found.wires.items():
+        if wire.settings is None:
+            continue
+        compiled = wire.kind.compile(name, wire.settings, found.inputs[name])
+        findings.add(compiled.problems)
+        devices.update(compiled.devices)
+        opens = kinds.opens[wire.says]
+        lines[name] = plan.Connection(
+            name, wire.says, opens, compiled.place, compiled.spec, compiled.secrets
+        )
+    if found.gateway is None:
+        return None
+    site = _site(found.gateway)
+    order = [name for name in found.gateway.devices if name in devices]
+    in_order = {name: devices[name] for name in order}
+    return Plan(
+        format=plan.FORMAT,
+        origin=origin,
+        site=site,
+        devices=in_order,
+        connections=lines,
+        destinations=dict(_destinations(found, site, in_order, findings)),
+        status=plan.Status(**dict(found.gateway.status)),
+        health=_health(found.gateway),
+    )
+
+
+def _destinations(
+    found: Read, site: plan.Site, devices: Mapping[str, plan.Device], findings: Findings
+) -> Iterator[tuple[str, plan.Destination]]:
+    for name, target in found.targets.items():
+        settings = target.settings
+        if settings is None:
+            continue
+        spec, secrets, problems = target.kind.compile(name, settings, site, devices)
+        findings.add(problems)
+        yield (
+            name,
+            plan.Destination(
+                name,
+                target.says,
+                target.kind.opens,
+                settings.every,
+                settings.keep_offline,
+                spec,
+                secrets,
+            ),
+        )
+
+
+def _site(gateway: Gateway) -> plan.Site:
+    site = gateway.site
+    return plan.Site(site.name, site.id or _host_id(), site.timezone, site.buffer, site.may_lose)
+
+
+def _health(gateway: Gateway) -> plan.Health:
+    health = gateway.health
+    return plan.Health(health.late_after, health.disk_free_min)
+
+
+def _host_id() -> str:
+    """The host's name as a gateway id."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", socket.gethostname())[:LONGEST_ID]
+    return name if len(name) >= SHORTEST_ID else f"gateway-{name}"
+
+
+def _secrets(found: Read) -> Iterator[tuple[tuple[str, ...], SecretRef]]:
+    """Every secret that the file names."""
+    for inputs in found.inputs.values():
+        for device in inputs:
+            yield from machine.references(device.settings, ("devices", device.name))
+    for name, target in found.targets.items():
+        yield from machine.references(target.settings, ("cloud", name))
+    if found.gateway:
+        yield from machine.references(found.gateway.status, ("status",))
+
+
+def _files(config: Path, sha256: str, shelf: Shelf) -> dict[str, str]:
+    """SHA-256 by absolute path; empty for a file that was not there and would change the plan."""
+    absent = {str(path.absolute()): "" for path in sorted(shelf.absent)}
+    there = {str(path.absolute()): source.sha256 for path, source in shelf.sources.items()}
+    return {str(config.absolute()): sha256, **absent, **there}
