@@ -73,12 +73,17 @@ class Journal:
         return count
 
 
-def _write(event: Event) -> None:
-    fields: dict[str, object] = {"event_type": event.event_type}
+def fields(event: Event) -> dict[str, object]:
+    """What stands beside the sentence in the log."""
     thing = event.event_type.partition(".")[0]
-    fields |= {thing if thing != "machine" else "check": event.subject}
-    fields |= {"action": event.action} if event.action else {}
-    fields |= {"code": event.code} if event.code else {}
-    fields |= {"repeated": event.repeated} if event.repeated else {}
+    device, _, point = event.subject.partition(".")
+    where: dict[str, object] = {"check" if thing == "machine" else thing: event.subject}
+    if thing == "value":
+        where = {"device": device, "point": point}
+    rest = {"action": event.action, "code": event.code, "repeated": event.repeated}
+    return {"event_type": event.event_type, **where, **{k: v for k, v in rest.items() if v}}
+
+
+def _write(event: Event) -> None:
     write = {Status.PASS: log.info, Status.WARN: log.warning, Status.FAIL: log.error}
-    write[event.severity](event.message, **fields)
+    write[event.severity](event.message, **fields(event))

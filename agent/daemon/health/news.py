@@ -1,7 +1,7 @@
 """Which problems are new, which are over: said once each, dated from when they began."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from agent.daemon.health.journal import Event, Journal
 from agent.daemon.health.problems import span
@@ -10,6 +10,7 @@ from agent.daemon.health.words import Status
 
 _OVER = {
     "device": "answers again after {span}",
+    "value": "is good again after {span}",
     "connection": "is back after {span}",
     "destination": "works again after {span}",
     "machine": "is well again after {span}",
@@ -33,16 +34,24 @@ class News:
             for problem in found
         ]
 
-    def tell(self, found: Iterable[Problem], now_s: float) -> None:
-        """Say what has begun and what is over."""
+    def tell(self, found: Iterable[Problem], unwell: Collection[str], now_s: float) -> None:
+        """Say what has begun and what is over.
+
+        Args:
+            found: all problems of this moment.
+            unwell: devices that are not well, whether or not a problem of their own says so: a
+                silent wire takes the place of its silent devices, and they have not recovered.
+            now_s: this moment.
+        """
         current = {problem.key: problem for problem in found}
         for key, problem in current.items():
             known = self._known.get(key)
             if known is None or known.word != problem.word:
                 self._begun(problem)
-        troubled = {problem.subject for problem in current.values()}
+        troubled = {problem.subject for problem in current.values()} | set(unwell)
         for key, problem in self._known.items():
-            if key not in current and problem.subject not in troubled:
+            name = problem.subject.partition(".")[0]  # of a value: its device
+            if key not in current and not troubled & {problem.subject, name}:
                 self._over(problem, now_s)
         self._known = current
 

@@ -76,11 +76,11 @@ def of_device(
         yield Problem(_code(kind, reason), Status.WARN, "device", state, name, message, action)
         return
     for point, fault in device.point_faults.items():
-        subject, word = f"{name}.{point}", "bad-value"
+        subject, word = f"{name}.{point}", "bad"
         message = _said(name, fault.message)
         action = fault.action or device.action(fault.reason)
         code = _code(kind, fault.reason)
-        yield Problem(code, Status.WARN, "device", word, subject, message, action)
+        yield Problem(code, Status.WARN, "value", word, subject, message, action)
 
 
 def trouble(device: DeviceHealth, state: DeviceState, now_s: float) -> str | None:
@@ -131,7 +131,8 @@ def of_certificate(destination: DestinationHealth, wall_ns: int) -> Iterator[Pro
         else (f"{name}: its certificate runs out in {days} days.")
     )
     # at 30, 14 and 7 days it is another event, and so it is said again
-    word = f"certificate-{next((d for d in reversed(CERTIFICATE_DAYS) if days <= d), 0)}"
+    passed = (mark for mark in reversed(CERTIFICATE_DAYS) if days <= mark)
+    word = "certificate-expired" if days < 0 else f"certificate-{next(passed)}"
     action = "Renew it in the portal, then: fieldpost enroll"
     yield Problem("FP-U08", status, "destination", word, name, message, action)
 

@@ -18,7 +18,7 @@ class Problem:
 
     Attributes:
         code: stable: `FP-` and the area (C, S, B, D, N, U, H) with a number.
-        thing: `device`, `connection`, `destination` or `machine`.
+        thing: `device`, `value` (of a device), `connection`, `destination` or `machine`.
         word: what happened, for the event's type.
         message: one sentence with its subject in front.
         since_s: when it began, on the boot clock.

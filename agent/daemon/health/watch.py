@@ -133,7 +133,9 @@ class Health:
         for device in self._devices.values():
             gone = self._connections[device.device.connection].absent
             device.account(now_s, connection_gone=gone)
-        self._news.tell(self.report(around).problems, now_s)
+        report = self.report(around)
+        unwell = [n for n, found in report.devices.items() if found.state is not DeviceState.OK]
+        self._news.tell(report.problems, unwell, now_s)
 
     def snapshot(self, around: Surroundings) -> Json:
         """`{"status": 10.1, "devices": {name: 10.2}}` of `status-page-and-api`, at this moment."""
