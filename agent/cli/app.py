@@ -11,6 +11,9 @@ from agent.cli.failure import INTERRUPTED, Failure, stop_quietly
 # In the order of the work. Each is loaded when it is asked for: `status` needs no compiler.
 VERBS: Mapping[str, str] = {
     "status": "agent.cli.status:status",
+    "read": "agent.cli.read:read",
+    "secret": "agent.cli.secrets:secret",
+    "token": "agent.cli.token:token",
     "version": "agent.cli.version:version",
 }
 

@@ -26,8 +26,16 @@ TEMPORARY = 75  # EX_TEMPFAIL: may work when tried again
 BAD_CONFIGURATION = 78  # EX_CONFIG
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
+
+class BadConfigurationError(FieldpostError):
+    """The file cannot be used, and something needs it."""
+
+    code = "CONFIG_REJECTED"
+
+
 # The first that fits; everything else is TEMPORARY.
 EXITS: Mapping[type[FieldpostError], int] = {
+    BadConfigurationError: BAD_CONFIGURATION,
     UnavailableError: 3,
     NoAnswerError: 4,
     ForbiddenError: FORBIDDEN,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent.cli.places import config_file
 from agent.client.paths import socket_path, state_dir
-from agent.daemon import app
+from agent.daemon.app import main
 
 EXAMPLE = "example:\n  fieldpost run --config gateway.yaml --state /var/lib/fieldpost"
 
@@ -25,7 +25,7 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--socket", type=Path, metavar="PATH", help="where commands are taken")
     given = parser.parse_args(arguments)
     state = state_dir(given.state)
-    return app.main(config_file(given.config), state, _socket(given.socket, given.state, state))
+    return main(config_file(given.config), state, _socket(given.socket, given.state, state))
 
 
 def _socket(explicit: Path | None, given: Path | None, state: Path) -> Path:

@@ -42,7 +42,7 @@ def drawn(means: Sequence[float | None]) -> str:
 
 
 def _bar(above: float, span: float) -> str:
-    share = above / span if span else 0.5
+    share = above / span if span else FLAT_AT
     return BARS[min(len(BARS) - 1, int(share * len(BARS)))]
 
 

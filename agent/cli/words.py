@@ -33,6 +33,11 @@ def age(seconds: float | None) -> str:
     raise AssertionError  # the last row begins below _MINUTES_UP_TO_S
 
 
+def moment(time: str) -> str:
+    """An RFC 3339 time for a person, in the zone of this machine: `2026-11-23 15:46`."""
+    return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
 def amount(number: float, word: str) -> str:
     """`1 reading`, `1 240 readings`."""
     return f"{spaced(number)} {word}" if number == 1 else f"{spaced(number)} {word}s"

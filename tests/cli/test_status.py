@@ -113,7 +113,7 @@ def test_no_colour_reaches_a_pipe(fieldpost: Fieldpost) -> None:
 def test_gaps_stay_gaps_and_a_flat_course_is_flat() -> None:
     assert drawn([None, 1.0, 2.0, None, 3.0]) == "·▁▅·█"
     assert len(set(drawn([230.0, 230.4, 229.8, 230.1]))) == 1
-    assert drawn([0.0, 0.0]) == "▄▄"
+    assert drawn([0.0, 0.0]) == "▃▃"
 
 
 def test_without_a_daemon_one_sentence_and_exit_3(fieldpost: Fieldpost) -> None:

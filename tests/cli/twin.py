@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from agent.plan import Json
 Answer = Json | FieldpostError | Callable[[Json], Json]
 
 
-class Twin:
+class Twin(Mapping[str, Verb | StreamVerb]):
     """What it answers by verb, and what it was asked."""
 
     def __init__(self, path: Path) -> None:
@@ -22,10 +22,17 @@ class Twin:
         self.answers: dict[str, Answer] = {}
         self.asked: list[tuple[str, Json]] = []
 
-    def verb(self, name: str) -> Verb:
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.answers)
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def __getitem__(self, name: str) -> Verb:
+        found = self.answers[name]
+
         async def answer(args: Json, _peer: Peer) -> Json:
             self.asked.append((name, args))
-            found = self.answers[name]
             if isinstance(found, FieldpostError):
                 raise found
             return found(args) if callable(found) else found
@@ -35,14 +42,13 @@ class Twin:
 
 @contextmanager
 def running(twin: Twin) -> Iterator[None]:
-    """Serve until left; answers may change meanwhile, verbs not."""
+    """Serve until left; answers may change meanwhile."""
     started, stop = threading.Event(), asyncio.Event()
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
-        verbs: dict[str, Verb | StreamVerb] = {name: twin.verb(name) for name in twin.answers}
-        server = SocketServer(twin.path, verbs, Roles(os.geteuid()))
+        server = SocketServer(twin.path, twin, Roles(os.geteuid()))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(server.run(), name="twin")
             await server.ready.wait()
