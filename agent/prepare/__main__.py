@@ -43,9 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, default=Path(default), metavar="FILE")
     parser.add_argument("--format", choices=sorted(FORMATS), default="human")
     parser.add_argument("--offline", action="store_true", help="leave secrets and ports unchecked")
-    parser.add_argument(
-        "--store", type=Path, metavar="DIR", help="make or migrate the store as well"
-    )
+    parser.add_argument("--store", type=Path, metavar="DIR", help="make or migrate the store too")
     return parser
 
 

@@ -49,19 +49,27 @@ class Devices:
 
     def _device(self, name: str, block: Json, wire: Wire | None) -> DeviceInput | None:
         profile = self._profile(name, block)
-        family = self._kinds.family(profile.kind) if profile else None
+        fits = profile is not None and wire is not None and profile.kind == wire.kind.family
+        family = None if fits or profile is None else self._family(profile)
         kind = wire.kind if wire else family
         settings = self._settings(name, block, kind)
         if profile is None or wire is None:
             return None
-        if family and family.family != wire.kind.family:
+        if family:
             self._findings.add([self._mismatch(name, profile, wire)])
-            return None
-        settled = self._settled(profile, wire.kind)
+        settled = self._settled(profile, wire.kind) if fits else None
         if settings is None or settled is None:
             return None
         self._findings.add(_points(name, settings, settled, profile.name))
         return DeviceInput(name, settings, settled)
+
+    def _family(self, profile: Profile) -> ConnectionKind | None:
+        """The kind of connection a profile is made for; told when there is none."""
+        family = self._kinds.family(profile.kind)
+        if family is None:
+            problem = _no_family(profile, self._kinds.families())
+            self._findings.add([problem], profile.documents)
+        return family
 
     def _settings(
         self, name: str, block: Json, kind: ConnectionKind | None
@@ -69,7 +77,7 @@ class Devices:
         if kind:
             return self._findings.validated(kind.device, block, ("devices", name))
         # neither connection nor profile is known: judge only what every kind would
-        models = [load().device for load in self._kinds.connections.values()]
+        models = [kind.device for kind in self._kinds.usable()]
         special = {key for model in models for key in model.model_fields}
         known = special - set(DeviceSettings.model_fields)
         common = {key: value for key, value in block.items() if key not in known}
@@ -88,8 +96,8 @@ class Devices:
 
     def _mismatch(self, name: str, profile: Profile, wire: Wire) -> Problem:
         fitting = [w.name for w in self._wires.values() if w.kind.family == profile.kind]
-        kinds = [k for k, load in self._kinds.connections.items() if load().family == profile.kind]
-        add = f"add a connection with  kind: {' or '.join(kinds)}"
+        kind = self._kinds.name_of(profile.kind)
+        add = f"add a connection with  kind: {kind}"
         return Problem(
             ("devices", name, "via"),
             f"'{profile.name}' is a {profile.kind} device, "
@@ -123,12 +131,8 @@ class Devices:
             return None
         if profile is None:
             return None
-        families = self._kinds.families()
-        problems = list(profile.problems)
-        if profile.kind not in families and ("kind",) not in profile.empty:
-            problems.append(_family(profile, families))
-        self._findings.add(problems, profile.documents)
-        return None if problems else profile
+        self._findings.add(profile.problems, profile.documents)
+        return None if profile.problems else profile
 
     def _settled(self, profile: Profile, kind: ConnectionKind) -> ProfileSettings | None:
         """The profile as its family's model reads it; its problems are told once."""
@@ -151,7 +155,7 @@ class Devices:
         return found
 
 
-def _family(profile: Profile, families: list[str]) -> Problem:
+def _no_family(profile: Profile, families: list[str]) -> Problem:
     note = f"kinds: {', '.join(families)}"
     if not profile.kind:
         message, spot = "this profile does not say what kind of device it is for", Spot.KEY

@@ -25,7 +25,7 @@ SMALLEST_BUFFER: Final = 32_000_000  # bytes; 16 MB of them are the ballast of t
 SMALLEST_LATE: Final = 1
 
 
-def version(value: Any) -> int:
+def read_version(value: Any) -> int:
     """The format's version; there is only one."""
     written = text(value)
     if written != str(VERSION):
@@ -35,7 +35,7 @@ def version(value: Any) -> int:
     return VERSION
 
 
-def words(value: Any) -> str:
+def read_words(value: Any) -> str:
     """A text that says something."""
     written = text(value)
     if not written:
@@ -43,7 +43,7 @@ def words(value: Any) -> str:
     return written
 
 
-def gateway_id(value: Any) -> str:
+def read_gateway_id(value: Any) -> str:
     """3-50 letters, digits, `-`, `_`: it becomes part of topics and of tokens."""
     written = text(value)
     if not re.fullmatch(r"[A-Za-z0-9_-]{3,50}", written, re.ASCII):
@@ -53,7 +53,7 @@ def gateway_id(value: Any) -> str:
     return written
 
 
-def timezone(value: Any) -> str:
+def read_timezone(value: Any) -> str:
     """An IANA name. Listing all of them takes 50 ms, so that is done for a proposal only."""
     written = text(value)
     try:
@@ -66,7 +66,7 @@ def timezone(value: Any) -> str:
     return written
 
 
-def loss_window(value: Any) -> float:
+def read_loss_window(value: Any) -> float:
     """`site.may_lose`: 0 s to 5 s."""
     found = seconds(value)
     if found > LOSS_WINDOW_S:
@@ -75,7 +75,7 @@ def loss_window(value: Any) -> float:
     return found
 
 
-def listen(value: Any) -> str:
+def read_listen(value: Any) -> str:
     """`host:port`, or `none` for no TCP at all."""
     written = text(value)
     if written == "none":
@@ -87,7 +87,7 @@ def listen(value: Any) -> str:
     return found.written
 
 
-def names(value: Any) -> tuple[str, ...]:
+def read_names(value: Any) -> tuple[str, ...]:
     """Host names and addresses, separated by commas."""
     found = tuple(part.strip() for part in text(value).split(","))
     for part in found:
@@ -95,7 +95,7 @@ def names(value: Any) -> tuple[str, ...]:
     return found
 
 
-def late_after(value: Any) -> int:
+def read_late_after(value: Any) -> int:
     """`3 readings`."""
     match = re.fullmatch(r"(\d{1,4})(?:\s+(readings?))?", text(value), re.ASCII)
     if not match or int(match[1]) < SMALLEST_LATE:
@@ -106,10 +106,12 @@ def late_after(value: Any) -> int:
     return int(match[1])
 
 
-Words = Annotated[str, PlainValidator(words), as_text(r"\S")]
+Words = Annotated[str, PlainValidator(read_words), as_text(r"\S")]
 
 
-GatewayId = Annotated[str, PlainValidator(gateway_id), as_text("^[A-Za-z0-9_-]{3,50}$", "ES-0231")]
+GatewayId = Annotated[
+    str, PlainValidator(read_gateway_id), as_text("^[A-Za-z0-9_-]{3,50}$", "ES-0231")
+]
 
 
 class Site(Settings):
@@ -117,10 +119,12 @@ class Site(Settings):
 
     name: Words
     id: GatewayId | None = None
-    timezone: Annotated[str, PlainValidator(timezone), as_text(r"^\S+$", "Europe/Madrid")] = "UTC"
+    timezone: Annotated[str, PlainValidator(read_timezone), as_text(r"^\S+$", "Europe/Madrid")] = (
+        "UTC"
+    )
     buffer: Bytes = 2_000_000_000
     may_lose: Annotated[
-        float, PlainValidator(loss_window), as_text(r"^\d+(\.\d+)?\s*(ms|s)$", "1s")
+        float, PlainValidator(read_loss_window), as_text(r"^\d+(\.\d+)?\s*(ms|s)$", "1s")
     ] = 1.0
 
 
@@ -128,10 +132,10 @@ class Status(Settings):
     """`status:` of the file."""
 
     listen: Annotated[
-        str, PlainValidator(listen), as_text(r"^(none|\S+:\d+)$", "127.0.0.1:8080", "none")
+        str, PlainValidator(read_listen), as_text(r"^(none|\S+:\d+)$", "127.0.0.1:8080", "none")
     ] = "127.0.0.1:8080"
     names: Annotated[
-        tuple[str, ...], PlainValidator(names), as_text(r"\S", "gateway.lan, 192.168.1.20")
+        tuple[str, ...], PlainValidator(read_names), as_text(r"\S", "gateway.lan, 192.168.1.20")
     ] = ()
     certificate: SecretName | None = None
     private_key: SecretName | None = None
@@ -143,7 +147,7 @@ class Health(Settings):
     """`health:` of the file."""
 
     late_after: Annotated[
-        int, PlainValidator(late_after), as_text(r"^\d+ readings?$", "3 readings")
+        int, PlainValidator(read_late_after), as_text(r"^\d+ readings?$", "3 readings")
     ] = 3
     disk_free_min: Bytes = 200_000_000
 
@@ -159,7 +163,9 @@ Entries = Annotated[dict[Name, Any], OrNothing]
 class Gateway(Settings):
     """The whole file. Entries of the three middle sections are read by their kind's own models."""
 
-    version: Annotated[int, PlainValidator(version), WithJsonSchema({"enum": [1, "1"]})] = VERSION
+    version: Annotated[int, PlainValidator(read_version), WithJsonSchema({"enum": [1, "1"]})] = (
+        VERSION
+    )
     site: Site
     connections: Entries = Field(default_factory=dict)
     devices: Entries = Field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from agent.plan import Json
 from agent.prepare.findings import Findings
@@ -15,7 +15,7 @@ from agent.prepare.kinds import (
     Spot,
 )
 from agent.prepare.refusal import closest
-from agent.prepare.registry import Kinds
+from agent.prepare.registry import BrokenKindError, Kinds
 
 Kind = TypeVar("Kind")
 
@@ -81,26 +81,29 @@ def _kind(
     kinds: Mapping[str, Callable[[], Kind]],
     findings: Findings,
 ) -> Kind | None:
-    what = "connection" if section == "connections" else "destination"
+    path = (section, name, "kind")
     says = block.get("kind")
     if isinstance(says, str) and says in kinds:
-        return kinds[says]()
-    path = (section, name, "kind")
-    if path in findings.empty:
-        return None
-    if says is None:
+        try:
+            return kinds[says]()
+        except BrokenKindError as error:
+            findings.add([Problem(path, error.message, error.action, code="kind")])
+            return None
+    what = "connection" if section == "connections" else "destination"
+    if says is None and path not in findings.empty:
         findings.add([_without_kind(path, what, block, list(kinds))])
-    else:
-        near = closest(str(says), kinds)
-        fix = f"did you mean {near}?" if near else None
-        note = f"kinds: {', '.join(kinds)}"
-        message = (
-            f"'{says}' is not a kind of {what}"
-            if isinstance(says, str)
-            else "one kind is expected here"
-        )
-        findings.add([Problem(path, message, fix, note, code="kind")])
+    elif says is not None:
+        findings.add([_unknown_kind(path, what, says, list(kinds))])
     return None
+
+
+def _unknown_kind(path: tuple[str, ...], what: str, says: Any, kinds: list[str]) -> Problem:
+    if not isinstance(says, str):
+        return Problem(path, "one word is expected here, not a block of settings", code="block")
+    near = closest(says, kinds)
+    fix = f"did you mean {near}?" if near else None
+    note = f"kinds: {', '.join(kinds)}"
+    return Problem(path, f"'{says}' is not a kind of {what}", fix, note, code="kind")
 
 
 def _without_kind(path: tuple[str, ...], what: str, block: Json, kinds: list[str]) -> Problem:
