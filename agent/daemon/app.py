@@ -15,7 +15,6 @@ import agent
 from agent import logging
 from agent.clock import SystemClock
 from agent.daemon import page
-from agent.daemon.buffer import needs_migration
 from agent.daemon.gateway import Gateway
 from agent.daemon.plans import NoPlanError, Plans
 from agent.daemon.rounds import Progress, Rounds
@@ -81,7 +80,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopped.set)
-        applied = await self._plans.obtain(migrate=needs_migration(self._state / "buffer"))
+        applied = await self._plans.obtain()
         gateway = Gateway(applied, self._config.parent, self._state, self._clock)
         await gateway.buffer.open()
         try:

@@ -37,7 +37,7 @@ class Gateway:
         self.clock = clock
         self.edited = False
         self.line = f"{len(plan.devices)} devices: starting"
-        self.buffer = Buffer(state / "buffer", plan.site, clock, list(plan.destinations))
+        self.buffer = Buffer(state, plan.site, clock, list(plan.destinations))
         self.health = Health(plan, clock)
         self.history = History(plan, clock)
         self.vitals = Vitals(state, clock, lambda: self.buffer.facts().written_bytes)

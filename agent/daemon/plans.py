@@ -62,31 +62,23 @@ class Plans:
     def __init__(self, config: Path, state: Path, clock: Clock) -> None:
         self.config = config
         self._folder = state / "config"
-        self._store = state / "buffer"
         self._clock = clock
 
-    async def obtain(self, *, migrate: bool) -> Applied:
+    async def obtain(self) -> Applied:
         """The plan to run, compiled only when the saved one no longer holds.
-
-        Args:
-            migrate: have the compiler make or migrate the store in the same run.
 
         Raises:
             NoPlanError: nothing to run.
         """
         saved = self._load()
-        if saved and not migrate and holds(saved.plan):
+        if saved and holds(saved.plan):
             return saved
-        plan, report = await self._compile(migrate=migrate)
+        plan, report = await self._compile()
         if plan is None:
             return self._fall_back(saved, report)
         if saved and plan == saved.plan:
             return saved
         return self._save(plan, saved)
-
-    async def migrate(self) -> None:
-        """Have the store made or migrated by the compiler, once more."""
-        await self._compile(migrate=True)
 
     def edited(self, plan: Plan) -> bool:
         """Whether a file this plan was made from has changed since."""
@@ -104,12 +96,11 @@ class Plans:
         )
         return Applied(saved.version, saved.applied_at_ns, saved.plan, rejected=first)
 
-    async def _compile(self, *, migrate: bool) -> tuple[Plan | None, str]:
-        command = [sys.executable, "-m", "agent.prepare", "--config", str(self.config)]
-        if migrate:
-            command += ["--store", str(self._store)]
+    async def _compile(self) -> tuple[Plan | None, str]:
         child = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            *(sys.executable, "-m", "agent.prepare", "--config", str(self.config)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
         )
         try:
             async with asyncio.timeout(PREPARE_S):

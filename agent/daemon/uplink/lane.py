@@ -70,6 +70,7 @@ class Uplink:
         self._report = report
         self._clock = clock
         self._in_outage = False
+        self._due_at_s = 0.0
         self.every_s = destination.every_s
         self.moved_at_s = clock.monotonic_s()
         self.waits_for: str | None = None
@@ -119,16 +120,20 @@ class Uplink:
         return None
 
     async def _until_due(self, cloud: Cloud) -> None:
-        """Wait until the oldest record has waited `every`, a batch is full, or one is urgent."""
+        """Wait for something to send, then until `every` after the last round.
+
+        The first records after a quiet time go at once; a full batch or an urgent record never
+        waits. What was accepted since the last round is thus sent within `every` of it.
+        """
         await self._outbox.wait()
-        due_at = self._clock.monotonic_s() + self._destination.every_s
-        while (left := due_at - self._clock.monotonic_s()) > 0:
+        while (left := self._due_at_s - self._clock.monotonic_s()) > 0:
             waiting = self._outbox.waiting()
             if waiting.urgent or waiting.readings >= cloud.limits.readings:
-                return
+                break
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(left, LOOK_S)):
                     await self._outbox.urgent()
+        self._due_at_s = self._clock.monotonic_s() + self._destination.every_s
 
     async def _settle(self, batch: Batch, receipt: Receipt) -> None:
         await self._outbox.settle(batch, receipt)
