@@ -60,14 +60,20 @@ class Trust:
         Raises:
             CertificateError: a file or secret is not what it should be.
         """
-        authorities = [secrets[self.ca_secret].content()] if self.ca_secret else []
-        if self.ca_file:
-            authorities.append(_read(Path(self.ca_file)))
         pair = None
         if self.certificate and self.private_key:
             certificate, key = secrets[self.certificate], secrets[self.private_key]
             pair = Pair(certificate.content(), key.content())
-        return context(authorities, pair)
+        return context(self.authorities(secrets), pair)
+
+    def authorities(self, secrets: Mapping[str, Secret]) -> list[bytes]:
+        """The extra authority, or nothing.
+
+        Raises:
+            CertificateError: its file cannot be read.
+        """
+        found = [secrets[self.ca_secret].content()] if self.ca_secret else []
+        return [*found, _read(Path(self.ca_file))] if self.ca_file else found
 
 
 def context(authorities: Sequence[bytes] = (), pair: Pair | None = None) -> ssl.SSLContext:
