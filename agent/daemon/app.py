@@ -82,7 +82,7 @@ class Daemon:
             loop.add_signal_handler(number, self._stopped.set)
         applied = await self._plans.obtain()
         gateway = Gateway(applied, self._config.parent, self._state, self._clock)
-        await gateway.buffer.open()
+        await gateway.open()
         try:
             await self._serve(gateway)
         finally:

@@ -43,7 +43,17 @@ class Gateway:
         self.vitals = Vitals(state, clock, lambda: self.buffer.facts().written_bytes)
         self.intake = Intake(plan, clock, self.health, self.history, self.buffer.put)
         self.supervisors = dict(self._supervisors(config_dir))
-        self.uplinks = dict(self._uplinks(config_dir))
+        self.uplinks: dict[str, Uplink] = {}
+        self._config_dir = config_dir
+
+    async def open(self) -> None:
+        """Open the store, and a lane to each destination.
+
+        Raises:
+            BusyError: another daemon has the store.
+        """
+        await self.buffer.open()
+        self.uplinks = dict(self._uplinks())
 
     def snapshot(self) -> Json:
         """Everything every surface shows, at this moment."""
@@ -100,8 +110,8 @@ class Gateway:
                 opens = partial(parts.driver_of, connection, config_dir)
                 yield name, Supervisor(name, opens, self.intake, self.health, self.clock)
 
-    def _uplinks(self, config_dir: Path) -> Iterator[tuple[str, Uplink]]:
+    def _uplinks(self) -> Iterator[tuple[str, Uplink]]:
         for name, destination in self.plan.destinations.items():
-            opens = partial(parts.cloud_of, destination, self.plan.site.id, config_dir)
+            opens = partial(parts.cloud_of, destination, self.plan.site.id, self._config_dir)
             outbox = self.buffer.outbox(name)
             yield name, Uplink(destination, opens, outbox, self.health, self.clock)
