@@ -1,0 +1,162 @@
+"""When to commit: at most a window after the oldest sample, at once for urgent ones, never idly.
+
+One transaction is under way at a time, on the store's thread; whatever comes meanwhile waits for
+the next one. Only events start anything: while nothing is accepted and nothing settled, no timer
+runs.
+"""
+
+import asyncio
+from concurrent.futures import Executor
+from functools import partial
+from typing import Protocol
+
+from agent import logging
+from agent.clock import Clock
+from agent.daemon.buffer.cutting import size_of
+from agent.daemon.buffer.model import Done, Order
+from agent.daemon.buffer.store import BrokenError
+from agent.sample import Sample
+
+log = logging.get("buffer")
+
+QUEUE_BYTES = 4 << 20  # of samples before packing: the most that waits for a stalled card
+RETRY_S = 1.0  # between attempts while the disk refuses
+
+
+class Work(Protocol):
+    """What the buffer does for its commits."""
+
+    def compose(self, samples: list[Sample]) -> Order:
+        """Everything the next transaction should hold."""
+        ...
+
+    def write(self, order: Order) -> Done:
+        """Make it durable; runs on the store's thread."""
+        ...
+
+    def committed(self, done: Done) -> None:
+        """Tell who waits."""
+        ...
+
+
+class Commits:
+    """Gathers samples and has them committed in time."""
+
+    def __init__(self, window_s: float, clock: Clock, thread: Executor, work: Work) -> None:
+        self.broken: str | None = None
+        self._window_s = window_s
+        self._clock = clock
+        self._thread = thread
+        self._work = work
+        self._samples: list[Sample] = []
+        self._bytes = 0
+        self._oldest_s = 0.0
+        self._failed: Order | None = None
+        self._job: asyncio.Future[Done] | None = None
+        self._under_way_since_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = False
+        self._next_done: asyncio.Future[None] | None = None
+        self._under_way: asyncio.Future[None] | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether `put` has to wait."""
+        return self._bytes >= QUEUE_BYTES
+
+    @property
+    def uncommitted_age_s(self) -> float:
+        """Age of the oldest accepted sample that is not on the card."""
+        since = self._under_way_since_s if self._job or self._failed else self._oldest_s
+        return max(0.0, self._clock.monotonic_s() - since) if since else 0.0
+
+    def accept(self, sample: Sample) -> None:
+        """Take one sample in."""
+        if not self._samples:
+            self._oldest_s = self._clock.monotonic_s()
+            self.want(self._window_s)
+        self._samples.append(sample)
+        self._bytes += size_of(sample.values.values())
+        if self._bytes >= QUEUE_BYTES:
+            self.want(0.0)
+
+    def withdraw(self, sample: Sample) -> None:
+        """Take back a sample whose `put` was cancelled, unless it is on its way already."""
+        for place, waiting in enumerate(self._samples):
+            if waiting is sample:
+                del self._samples[place]
+                return
+
+    def want(self, within_s: float) -> None:
+        """Have a commit take place no later than in `within_s` seconds."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + within_s
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(due, self._start)
+
+    async def next_done(self) -> None:
+        """Return when everything accepted so far is committed."""
+        if self._next_done is None:
+            self._next_done = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._next_done)
+
+    async def flush(self) -> None:
+        """Commit what there is, now.
+
+        Raises:
+            BrokenError: the disk does not take it.
+        """
+        self._start()
+        while self._job is not None:
+            await asyncio.wait([self._job])
+            await asyncio.sleep(0)  # so that the callback of the job has run
+            if self.broken:
+                raise BrokenError(self.broken)
+
+    def _start(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._job is not None:
+            self._due = True
+            return
+        self._due = False
+        order = self._failed or self._composed()
+        loop = asyncio.get_running_loop()
+        self._job = loop.run_in_executor(self._thread, self._work.write, order)
+        self._job.add_done_callback(partial(self._finished, order))
+
+    def _composed(self) -> Order:
+        self._under_way_since_s = self._oldest_s
+        samples, self._samples = self._samples, []
+        self._bytes, self._oldest_s = 0, 0.0
+        self._under_way, self._next_done = self._next_done, None
+        return self._work.compose(samples)
+
+    def _finished(self, order: Order, job: asyncio.Future[Done]) -> None:
+        self._job = None
+        error = job.exception()
+        if isinstance(error, BrokenError):
+            self._keep(order, str(error))
+            return
+        if error is not None:
+            raise error
+        self._failed = self.broken = None
+        self._under_way_since_s = 0.0
+        self._work.committed(job.result())
+        if self._under_way is not None:
+            self._under_way.set_result(None)
+            self._under_way = None
+        if self._due:
+            self._start()
+
+    def _keep(self, order: Order, reason: str) -> None:
+        if self.broken is None:
+            log.error(
+                "The disk does not take the samples.", event_type="store.broken", error=reason
+            )
+        self._failed, self.broken = order, reason
+        self.want(RETRY_S)

@@ -1,0 +1,170 @@
+"""The one SQLite connection: opened the one way that keeps promises, every pragma read back.
+
+WAL with synchronous=FULL survives any power cut after COMMIT returned. locking_mode=EXCLUSIVE keeps
+everybody else out, needs no shared memory file (whose mapping kills the process on some full disks)
+and is out of reach of SQLite's WAL-reset bug, which takes two connections.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1  # what agent.prepare.store makes
+APPLICATION = 0x66706F73
+PAGE_BYTES = 4096
+WAL_BYTES = 4 << 20  # what a checkpoint leaves of the WAL file
+AUTO_CHECKPOINT = 1000  # pages; a backstop: SQLite swallows its errors, we checkpoint earlier
+CHECKPOINT_COMMITS = 100
+CHECKPOINT_BYTES = 1 << 20
+BUSY_S = 5.0  # somebody may be looking at the file while the daemon starts
+
+PRAGMAS: tuple[tuple[str, str, object], ...] = (
+    ("locking_mode", "exclusive", "exclusive"),
+    ("journal_mode", "wal", "wal"),
+    ("synchronous", "full", 2),
+    ("secure_delete", "fast", 2),
+    ("journal_size_limit", str(WAL_BYTES), WAL_BYTES),
+    ("mmap_size", "0", 0),
+    ("cell_size_check", "on", 1),
+    ("trusted_schema", "off", 0),
+    ("foreign_keys", "off", 0),
+    ("wal_autocheckpoint", str(AUTO_CHECKPOINT), AUTO_CHECKPOINT),
+)
+FIXED = (("page_size", PAGE_BYTES), ("auto_vacuum", 2), ("application_id", APPLICATION))
+
+
+class Unusable(Exception):
+    """The database answers, but not as ours would."""
+
+
+class Outdated(Exception):
+    """The store has to be made, or brought to this version's format, by `prepare`."""
+
+
+class Newer(Exception):
+    """The store was written by a newer version; it must stay as it is."""
+
+
+class Database:
+    """A connection that checkpoints itself and knows how much it wrote."""
+
+    def __init__(self, file: Path, *, page_count_max: int, synchronous: str = "full") -> None:
+        self.written_bytes = 0
+        self._file = file
+        self._page_count_max = page_count_max
+        self._synchronous = synchronous
+        self._since_checkpoint = [0, 0]
+        self._connection: sqlite3.Connection | None = None
+
+    def open(self) -> None:
+        """Open and set up.
+
+        Raises:
+            Outdated, Newer: another format.
+            Unusable: not a store of ours, or a pragma did not take.
+            sqlite3.Error: what SQLite says.
+        """
+        if not self._file.exists():
+            raise Outdated
+        self._connection = sqlite3.connect(
+            self._file.absolute().as_uri() + "?mode=rw",
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY_S,
+        )
+        try:
+            self._check_format()
+            self._set_up()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go; SQLite checkpoints and removes the WAL when it can."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def rows(self, sql: str, values: Iterable[object] = ()) -> list[Any]:
+        """All rows of a query."""
+        return self.execute(sql, values).fetchall()
+
+    def one(self, sql: str, values: Iterable[object] = ()) -> Any:
+        """The first row of a query, or None."""
+        return self.execute(sql, values).fetchone()
+
+    def execute(self, sql: str, values: Iterable[object] = ()) -> sqlite3.Cursor:
+        """Run one statement."""
+        if self._connection is None:
+            message = "the store is closed"
+            raise sqlite3.ProgrammingError(message)
+        return self._connection.execute(sql, tuple(values))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; durable once it ended."""
+        self.execute("begin immediate")
+        try:
+            yield
+            self.execute("commit")
+        except BaseException:
+            if self._connection is not None and self._connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._connection.rollback()
+            raise
+
+    def wrote(self, body_bytes: int) -> None:
+        """Count one commit."""
+        self.written_bytes += body_bytes
+        self._since_checkpoint[0] += 1
+        self._since_checkpoint[1] += body_bytes
+
+    def checkpoint_when_due(self) -> None:
+        """Checkpoint after some commits or bytes.
+
+        SQLite's own checkpoint swallows I/O errors; this one raises them.
+        """
+        commits, size = self._since_checkpoint
+        if commits >= CHECKPOINT_COMMITS or size >= CHECKPOINT_BYTES:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Move what is in the WAL into the database."""
+        self._since_checkpoint = [0, 0]
+        self.rows("pragma wal_checkpoint(passive)")
+
+    def pages(self) -> tuple[int, int]:
+        """Pages of the file, and how many of them are free."""
+        total = self.one("pragma page_count")[0]
+        return int(total), int(self.one("pragma freelist_count")[0])
+
+    def limit(self, pages: int) -> None:
+        """The file never grows beyond this; belongs to the connection, not to the file."""
+        self._page_count_max = pages
+        self.rows(f"pragma max_page_count = {pages}")
+
+    def _check_format(self) -> None:
+        self.rows("pragma locking_mode = exclusive")
+        found = int(self.one("pragma user_version")[0])
+        if found < FORMAT:
+            raise Outdated
+        if found > FORMAT:
+            raise Newer(found)
+
+    def _set_up(self) -> None:
+        for name, value, expected in PRAGMAS:
+            wanted = self._synchronous if name == "synchronous" else value
+            self.rows(f"pragma {name} = {wanted}")
+            answer = self.one(f"pragma {name}")[0]
+            if answer != expected and wanted == value:
+                message = f"{name} is {answer}"
+                raise Unusable(message)
+        for name, expected in FIXED:
+            answer = self.one(f"pragma {name}")[0]
+            if answer != expected:
+                message = f"{name} is {answer}"
+                raise Unusable(message)
+        self.limit(self._page_count_max)

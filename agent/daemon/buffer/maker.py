@@ -1,0 +1,35 @@
+"""Have `prepare` make or migrate the store: a child process, so that its libraries stay out."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from agent.errors import FieldpostError
+
+MAKE_S = 60.0  # a migration never copies data, so even a slow card is done long before
+
+
+async def make_store(folder: Path) -> None:
+    """Make the store in this folder, or bring it to this version's format.
+
+    Raises:
+        FieldpostError: it could not be done; the text is the child's.
+    """
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "agent.prepare.store",
+        str(folder),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(MAKE_S):
+            _, said = await child.communicate()
+    except TimeoutError as error:
+        child.kill()
+        await child.wait()
+        message = f"making the store in {folder} took longer than {MAKE_S:.0f} s"
+        raise FieldpostError(message) from error
+    if child.returncode:
+        lines = said.decode(errors="replace").strip().splitlines()
+        raise FieldpostError(lines[-1] if lines else f"the store in {folder} cannot be made")

@@ -1,0 +1,277 @@
+"""What the rooms of the buffer tell each other, and what it tells the others."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum, StrEnum
+
+from agent.daemon.buffer.codec import Entry
+from agent.daemon.buffer.eras import Era
+from agent.daemon.buffer.lives import Lives
+from agent.daemon.buffer.ranges import Range, Settled
+from agent.sample import Instant, Sample
+
+
+class Lane(Enum):
+    """Which of the waiting records to take."""
+
+    URGENT = "urgent"
+    LIVE = "live"  # committed after the last `mark_live`
+    BACKLOG = "backlog"  # committed before it
+    ANY = "any"  # everything, in order
+
+
+class Kind(IntEnum):
+    """Column `lane` of a chunk."""
+
+    ORDINARY = 0
+    URGENT = 1
+    RESCUED = 2  # from a quarantined store or from RAM: backlog, wherever its numbers lie
+
+
+class Loss(StrEnum):
+    """Why readings were given up: the closed list of the loss ledger."""
+
+    UNCLEAN_STOP = "unclean_stop"
+    THINNED = "thinned"
+    DROPPED = "dropped"
+    REFUSED_NEW = "refused_new"
+    EXPIRED = "expired"
+    CORRUPTION = "corruption"
+    ROLLED_BACK = "rolled_back"
+    REJECTED_OVERFLOW = "rejected_overflow"
+    RAM_OVERFLOW = "ram_overflow"
+    RAM_LOST = "ram_lost"
+    OPERATOR = "dropped_by_operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What one destination has not answered for.
+
+    Attributes:
+        bytes: what it takes on the card, about.
+        oldest_ns: wall time of the oldest, or None when nothing waits.
+        urgent: how many of the samples are urgent.
+    """
+
+    samples: int = 0
+    readings: int = 0
+    bytes: int = 0
+    oldest_ns: int | None = None
+    urgent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationFacts:
+    """Readings of one destination since it was configured; held = waiting."""
+
+    accepted: int = 0
+    delivered: int = 0
+    rejected: int = 0
+    lost: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """How the store is.
+
+    Attributes:
+        used_bytes: what lies on the card: database with its free pages, WAL, quarantine, ballast.
+        accepted_readings_total, lost_readings_total: since the store was made.
+        uncommitted_age_s: age of the oldest accepted sample that is not committed yet.
+        written_bytes: committed since the start, about.
+        broken: why it works in RAM only, one sentence, or None.
+        set_aside: what was put into quarantine and is not yet salvaged, one sentence, or None.
+        trusted_floor_ns: newest wall time the store knows to be true; a clock below it is wrong.
+    """
+
+    epoch: str
+    quota_bytes: int
+    used_bytes: int
+    accepted_readings_total: int
+    lost_readings_total: int
+    uncommitted_age_s: float
+    written_bytes: int
+    commits: int = 0
+    starts: int = 0
+    broken: str | None = None
+    set_aside: str | None = None
+    trusted_floor_ns: int = 0
+    destinations: Mapping[str, DestinationFacts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """So many samples and readings."""
+
+    samples: int = 0
+    readings: int = 0
+
+    def __add__(self, other: "Count") -> "Count":
+        return Count(self.samples + other.samples, self.readings + other.readings)
+
+    def __sub__(self, other: "Count") -> "Count":
+        return Count(self.samples - other.samples, self.readings - other.readings)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive committed samples.
+
+    Attributes:
+        first, last: the numbers it covers; thinning may have taken some between.
+        total: readings accepted by the store up to and including this chunk.
+        first_us, last_us: boot clock of its era.
+    """
+
+    first: int
+    last: int
+    readings: int
+    total: int
+    lane: Kind
+    era: int
+    entries: Sequence[Entry]
+
+    @property
+    def first_us(self) -> int:
+        """Boot clock of its first sample, microseconds."""
+        return self.entries[0][2]
+
+    @property
+    def last_us(self) -> int:
+        """Boot clock of its last sample, microseconds."""
+        return self.entries[-1][2]
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Where one destination is.
+
+    Invariant: accepted since `since` = delivered + rejected + lost + waiting, in samples and in
+    readings; a number is settled exactly when it is counted in one of the first three.
+    """
+
+    name: str
+    settled: Settled
+    since: Count
+    delivered: Count = field(default_factory=Count)
+    rejected: Count = field(default_factory=Count)
+    lost: Count = field(default_factory=Count)
+    configured: bool = True
+
+    def waiting(self, accepted: Count) -> Count:
+        """What is neither delivered, nor set aside, nor lost."""
+        return accepted - self.since - self.delivered - self.rejected - self.lost
+
+    def copy(self) -> "Cursor":
+        """An independent one."""
+        return Cursor(
+            self.name,
+            self.settled.copy(),
+            self.since,
+            self.delivered,
+            self.rejected,
+            self.lost,
+            self.configured,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One record a destination judged and refused, as it is set aside."""
+
+    destination: str
+    epoch: str
+    seq: int
+    at_ms: int
+    reason: str
+    readings: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class LossEntry:
+    """One line of the loss ledger; numbers are those inside the store."""
+
+    destination: str
+    epoch: str
+    first: int
+    last: int
+    count: Count
+    from_ms: int
+    to_ms: int
+    reason: Loss
+    exact: bool = True
+
+
+@dataclass(slots=True)
+class Order:
+    """What the next transaction holds.
+
+    Attributes:
+        now: the present, so that the first trusted moment becomes an anchor even without samples.
+        handed: highest number that may have left with the anchors known so far.
+        delete: numbers that every destination has settled.
+    """
+
+    samples: list[Sample]
+    now: Instant
+    handed: int = 0
+    cursors: list[Cursor] = field(default_factory=list)
+    rejected: list[Refused] = field(default_factory=list)
+    losses: list[LossEntry] = field(default_factory=list)
+    delete: list[Range] = field(default_factory=list)
+    chunks: list[Chunk] | None = None  # the samples, once they have their numbers
+
+
+@dataclass(slots=True)
+class Done:
+    """What a transaction left behind.
+
+    Attributes:
+        eras: those that are new or know better now.
+        accepted: samples (the highest number) and readings the store has accepted in its life.
+        bytes: of the chunks, packed.
+        free_bytes: of the used ones, in free pages.
+        more_to_delete: the deletes were cut short; go on with the next commit.
+        trouble: what the disk answered to a checkpoint, which loses nothing but is no good sign.
+    """
+
+    chunks: list[Chunk]
+    eras: list[Era]
+    accepted: Count
+    bytes: int
+    used_bytes: int
+    free_bytes: int
+    written_bytes: int
+    more_to_delete: bool = False
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """Where the oldest unsettled sample stands: its number, its era and the boot clock."""
+
+    number: int
+    era: int
+    us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the event loop has to know of a store that was opened.
+
+    Attributes:
+        cursors: of all destinations, configured or not.
+        urgent: numbers of all urgent samples on the card.
+        oldest: by destination, what it has waited for longest.
+    """
+
+    cursors: list[Cursor]
+    lives: Lives
+    eras: list[Era]
+    accepted: Count
+    urgent: list[int]
+    oldest: dict[str, Oldest | None]
+    used_bytes: int

@@ -1,0 +1,187 @@
+"""What one destination has not answered for: taken in lanes, settled by receipts."""
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+from agent.cloud import Batch, Limits, Receipt, Record
+from agent.daemon.buffer.model import Count, Cursor, Kind, Lane, Oldest, Refused, Waiting
+from agent.daemon.buffer.ranges import runs
+from agent.daemon.buffer.reading import Ask, Found
+from agent.daemon.buffer.stock import Desk, Picking, Stock
+
+RECEIPTS_S = 10.0  # a destination that recognises repeats may be sent those of ten seconds again
+RECEIPTS_SOON_S = 1.0  # another one as few as can be had without a commit of their own
+TRUST_LOOK_S = 5.0  # how often a held back sample looks whether the clock is trusted now
+
+
+class Outbox:
+    """One destination's view of the store.
+
+    Args:
+        cursor: where the destination is; from now on changed here only.
+        stock: what is committed.
+        desk: reads from the card and sees to commits.
+        oldest: what it has waited for longest, when that is only on the card.
+    """
+
+    def __init__(
+        self, cursor: Cursor, stock: Stock, desk: Desk, oldest: Oldest | None = None
+    ) -> None:
+        self.cursor = cursor
+        self.changed = False
+        self.refused: list[Refused] = []
+        self.receipts_s = RECEIPTS_S
+        self._stock = stock
+        self._desk = desk
+        self._live_from = stock.accepted.samples + 1
+        self._empty: dict[Lane, int] = {}
+        self._blocked = False
+        self._oldest = oldest
+        self._news = asyncio.Event()
+        self._urgent_news = asyncio.Event()
+
+    def waiting(self) -> Waiting:
+        """What is not settled, at once and without I/O."""
+        count = self.cursor.waiting(self._stock.accepted)
+        size = int(count.readings * self._stock.bytes_per_reading)
+        urgent = sum(1 for _ in self._urgent())
+        oldest_ns = self._oldest_ns() if count.samples else None
+        return Waiting(count.samples, count.readings, size, oldest_ns, urgent)
+
+    async def wait(self) -> None:
+        """Return when something was committed that the last takes did not see."""
+        while not self._has_news():
+            self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TRUST_LOOK_S if self._blocked else None):
+                    await self._news.wait()
+            self._look_for_trust()
+
+    async def urgent(self) -> None:
+        """Return when something urgent was committed since the last call."""
+        await self._urgent_news.wait()
+        self._urgent_news.clear()
+
+    async def take(self, limits: Limits, lane: Lane) -> Batch | None:
+        """The oldest unsettled records of a lane, as many as fit; nothing moves."""
+        self.receipts_s = RECEIPTS_S if limits.deduplicates else RECEIPTS_SOON_S
+        version = self._stock.version
+        picking = Picking(self._stock, self.cursor.settled, limits)
+        ask = self._ask(limits, lane)
+        if ask is not None:
+            await self._pick(ask, picking)
+        self._blocked = picking.blocked
+        if not picking.records:
+            self._empty[lane] = version
+            self._look_for_trust()
+            return None
+        self._empty.pop(lane, None)
+        self._stock.handed = max(self._stock.handed, picking.last)
+        return Batch(picking.records)
+
+    async def settle(self, batch: Batch, receipt: Receipt) -> None:
+        """Note what was answered; it is on the card with one of the next commits."""
+        records = batch.records
+        self.cursor.delivered += self._settled(records[index] for index in receipt.accepted)
+        for index, reason in receipt.refused.items():
+            record = records[index]
+            count = self._settled((record,))
+            self.cursor.rejected += count
+            if count.samples:
+                self.refused.append(_set_aside(self.cursor.name, record, reason))
+        self.changed = True
+        self._desk.want(self.receipts_s)
+
+    def mark_live(self) -> None:
+        """What is committed up to now becomes backlog, what comes is live."""
+        self._live_from = self._stock.accepted.samples + 1
+
+    def committed(self, *, urgent: bool) -> None:
+        """Wake who waits."""
+        self._news.set()
+        if urgent:
+            self._urgent_news.set()
+
+    def _settled(self, records: Iterable[Record]) -> Count:
+        """Count and settle what was not settled yet; an answer given twice counts once."""
+        settled = self.cursor.settled
+        numbers: dict[int, int] = {}
+        for record in records:
+            number = self._stock.lives.number(record.epoch, record.seq)
+            if number is not None and number not in settled:
+                numbers[number] = len(record.values)
+        for first, last in runs(sorted(numbers)):
+            settled.add(first, last)
+        return Count(len(numbers), sum(numbers.values()))
+
+    def _ask(self, limits: Limits, lane: Lane) -> Ask | None:
+        start, end, kind = 1, self._stock.accepted.samples, None
+        if lane is Lane.URGENT:
+            start, kind = next(self._urgent(), end + 1), Kind.URGENT
+        elif lane is Lane.LIVE:
+            start = self._live_from
+        elif lane is Lane.BACKLOG:
+            end = self._live_from - 1
+        settled = self.cursor.settled
+        start = settled.next_missing(start)
+        if start > end:
+            return None
+        return Ask(settled, start, end, limits.records, limits.readings, kind)
+
+    async def _pick(self, ask: Ask, picking: Picking) -> None:
+        found = self._stock.shelf.read(ask)
+        if found is None:
+            ask.settled = self.cursor.settled.copy()
+            found = await self._desk.read(ask)
+            if ask.lane is None and ask.start == self.cursor.settled.next_missing(1):
+                self._note_oldest(found)
+        for chunk in found.chunks:
+            if not picking.pick(chunk):
+                return
+
+    def _urgent(self) -> Iterator[int]:
+        settled = self.cursor.settled
+        return (number for number in self._stock.urgent if number not in settled)
+
+    def _has_news(self) -> bool:
+        if not self._empty:  # nothing was taken yet
+            return self.cursor.waiting(self._stock.accepted).samples > 0
+        return self._stock.version > min(self._empty.values())
+
+    def _look_for_trust(self) -> None:
+        """A commit anchors the boot clock, and so lets go of what waits for its time."""
+        if self._blocked and self._stock.clock.now().trusted:
+            self._desk.want(0.0)
+
+    def _oldest_ns(self) -> int | None:
+        number = self.cursor.settled.next_missing(1)
+        if self._oldest is None or self._oldest.number != number:
+            first = Ask(self.cursor.settled, number, self._stock.accepted.samples, 1, 1)
+            self._note_oldest(self._stock.shelf.read(first))
+        oldest = self._oldest
+        return self._stock.wall_ns(oldest.number, oldest.era, oldest.us) if oldest else None
+
+    def _note_oldest(self, found: Found | None) -> None:
+        for chunk in found.chunks[:1] if found else ():
+            number = self.cursor.settled.next_missing(chunk.first)
+            self._oldest = Oldest(number, chunk.era, chunk.first_us)
+
+
+def _set_aside(destination: str, record: Record, reason: str) -> Refused:
+    body = {
+        "device": record.device,
+        "time_ns": record.time_ns,
+        "time": record.time,
+        "values": dict(record.values),
+    }
+    return Refused(
+        destination=destination,
+        epoch=record.epoch,
+        seq=record.seq,
+        at_ms=record.time_ns // 1_000_000,
+        reason=reason,
+        readings=len(record.values),
+        body=json.dumps(body),
+    )

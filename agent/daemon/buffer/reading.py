@@ -1,0 +1,110 @@
+"""Chunks back from the card, oldest first, each judged by its CRC before it is believed."""
+
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.daemon.buffer.codec import Damaged, Shape, decode, row_crc
+from agent.daemon.buffer.database import Database
+from agent.daemon.buffer.model import Chunk, Kind
+from agent.daemon.buffer.ranges import Range, Settled
+
+COLUMNS = "seq, last, samples, readings, total, first_ms, last_ms, boot, lane, codec, crc, body"
+GET = f"select {COLUMNS} from chunk where seq >= ? and seq <= ? order by seq"  # noqa: S608 - constants
+GET_LANE = f"select {COLUMNS} from chunk where lane = ? and seq >= ? and seq <= ? order by seq"  # noqa: S608 - constants
+COVERING = "select max(seq) from chunk where seq <= ?"
+
+
+@dataclass(slots=True)
+class Ask:
+    """What to read: unsettled samples from `start` to `end`, about enough for one batch.
+
+    Attributes:
+        lane: only chunks of this kind; None: all.
+    """
+
+    settled: Settled
+    start: int
+    end: int
+    records: int
+    readings: int
+    lane: Kind | None = None
+
+    def full(self, found: "Found") -> bool:
+        """Whether what was found is enough."""
+        return found.records >= self.records or found.readings >= self.readings
+
+
+@dataclass(slots=True)
+class Found:
+    """What was read; `damaged` are the ranges of rows whose CRC was wrong."""
+
+    chunks: list[Chunk] = field(default_factory=list)
+    damaged: list[Range] = field(default_factory=list)
+    records: int = 0
+    readings: int = 0
+
+    def add(self, chunk: Chunk) -> None:
+        """One more."""
+        self.chunks.append(chunk)
+        self.records += len(chunk.entries)
+        self.readings += chunk.readings
+
+
+def read(db: Database, shapes: Mapping[int, Shape], ask: Ask) -> Found:
+    """Read until there is enough for a batch; what is settled is stepped over."""
+    found = Found()
+    number: int | None = ask.start
+    while number is not None and number <= ask.end:
+        number = _read_stretch(db, shapes, ask, ask.settled.next_missing(number), found)
+    return found
+
+
+def _read_stretch(
+    db: Database, shapes: Mapping[int, Shape], ask: Ask, number: int, found: Found
+) -> int | None:
+    """Read up to the next long settled range; returns where to go on, None at the end."""
+    for row in _rows(db, ask, number):
+        first, last = row[0], row[1]
+        if not ask.settled.covers(first, last):
+            _judge(row, shapes, found)
+            if ask.full(found):
+                return None
+        elif (beyond := ask.settled.next_missing(last)) > last + 1:
+            return beyond
+    return None
+
+
+def _rows(db: Database, ask: Ask, number: int) -> Iterator[Any]:
+    if ask.lane is not None:
+        return iter(db.execute(GET_LANE, (int(ask.lane), number, ask.end)))
+    start = db.one(COVERING, (number,))[0]
+    rows = db.execute(GET, (number if start is None else start, ask.end))
+    return (row for row in rows if row[1] >= number)
+
+
+def _judge(row: Any, shapes: Mapping[int, Shape], found: Found) -> None:
+    try:
+        found.add(unpacked(row, shapes))
+    except Damaged:
+        found.damaged.append((row[0], row[1]))
+
+
+def unpacked(row: Any, shapes: Mapping[int, Shape]) -> Chunk:
+    """A chunk from its row.
+
+    Raises:
+        Damaged: the CRC is wrong, or what it vouches for makes no sense.
+    """
+    *numbers, crc, body = row
+    try:
+        if row_crc(numbers, body) != crc:
+            raise Damaged(row[0])
+    except (struct.error, TypeError) as error:
+        raise Damaged(row[0]) from error
+    first, last, samples, readings, total, _, _, era, lane, codec = numbers
+    entries = decode(first, codec, body, shapes)
+    if len(entries) != samples:
+        raise Damaged(first)
+    return Chunk(first, last, readings, total, Kind(lane), era, entries)

@@ -1,0 +1,154 @@
+"""Rows of the small tables, each with a CRC of its own, and back.
+
+A flipped bit must not move a cursor, a time or a name: a row whose CRC is wrong is left out, and
+what depends on it is treated as lost or as not settled, whichever is safe.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from agent.daemon.buffer.codec import Shape, text_crc
+from agent.daemon.buffer.database import Database
+from agent.daemon.buffer.eras import Anchor, Era, Source
+from agent.daemon.buffer.lives import Life
+from agent.daemon.buffer.model import Count, Cursor, LossEntry, Refused
+from agent.daemon.buffer.ranges import Settled
+
+
+def shapes(db: Database) -> Iterator[Shape]:
+    """All shapes."""
+    for key, device, points in _sound(db, "select id, device, points, crc from shape"):
+        yield Shape(key, device, tuple(json.loads(points)))
+
+
+def save_shape(db: Database, shape: Shape) -> None:
+    """Write one."""
+    _save(db, "shape", (shape.id, shape.device, json.dumps(shape.points)))
+
+
+def eras(db: Database) -> Iterator[Era]:
+    """All eras."""
+    query = "select id, boot_id, started_running_ns, started_mono_ns, anchors, crc from boot"
+    for key, boot, running_ns, began_ns, anchors in _sound(db, query):
+        known = (Anchor(a, b, c, Source(d)) for a, b, c, d in json.loads(anchors))
+        yield Era(key, boot, running_ns, began_ns, tuple(known))
+
+
+def save_era(db: Database, era: Era) -> None:
+    """Write one."""
+    anchors = json.dumps([[a.since, a.mono_ns, a.wall_ns, a.source] for a in era.anchors])
+    _save(db, "boot", (era.id, era.boot, era.running_ns, era.began_ns, anchors))
+
+
+def lives(db: Database) -> Iterator[Life]:
+    """All lives."""
+    for row in _sound(db, "select first, epoch, shift, reason, crc from life"):
+        yield Life(*row)
+
+
+def save_life(db: Database, life: Life) -> None:
+    """Write one."""
+    _save(db, "life", (life.first, life.epoch, life.shift, life.reason))
+
+
+def cursors(db: Database) -> Iterator[Cursor]:
+    """Where every destination is, configured or not."""
+    query = (
+        "select name, through, ranges, since, since_readings, counts, configured, crc"
+        " from destination"
+    )
+    for row in _sound(db, query):
+        name, through, ranges, since, since_readings, counts, configured = row
+        settled = Settled.of(through, json.loads(ranges))
+        numbers = json.loads(counts)
+        yield Cursor(
+            name=name,
+            settled=settled,
+            since=Count(since, since_readings),
+            delivered=Count(*numbers[0:2]),
+            rejected=Count(*numbers[2:4]),
+            lost=Count(*numbers[4:6]),
+            configured=bool(configured),
+        )
+
+
+def save_cursor(db: Database, cursor: Cursor) -> None:
+    """Write one."""
+    counts = [
+        number
+        for count in (cursor.delivered, cursor.rejected, cursor.lost)
+        for number in (count.samples, count.readings)
+    ]
+    row = (
+        cursor.name,
+        cursor.settled.through,
+        json.dumps(cursor.settled.ranges, separators=(",", ":")),
+        cursor.since.samples,
+        cursor.since.readings,
+        json.dumps(counts, separators=(",", ":")),
+        int(cursor.configured),
+    )
+    _save(db, "destination", row)
+
+
+def save_refused(db: Database, refused: Refused) -> None:
+    """Set one record aside; again is the same."""
+    db.execute(
+        "insert or replace into rejected (destination, epoch, seq, at_ms, reason, readings, body)"
+        " values (?, ?, ?, ?, ?, ?, ?)",
+        (
+            refused.destination,
+            refused.epoch,
+            refused.seq,
+            refused.at_ms,
+            refused.reason,
+            refused.readings,
+            refused.body,
+        ),
+    )
+
+
+def save_loss(db: Database, key: int, loss: LossEntry) -> None:
+    """Write one line of the ledger under its number; again is the same."""
+    db.execute(
+        "insert or replace into loss values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        (
+            key,
+            loss.destination,
+            loss.epoch,
+            loss.first,
+            loss.last,
+            loss.count.samples,
+            loss.count.readings,
+            loss.from_ms,
+            loss.to_ms,
+            loss.reason,
+            int(loss.exact),
+        ),
+    )
+
+
+def meta(db: Database) -> tuple[int, int, int, int] | None:
+    """Floor, readings accepted below it, starts, running time; None when new or damaged."""
+    for row in _sound(db, "select floor, readings, starts, running_ns, crc from meta"):
+        return (row[0], row[1], row[2], row[3])
+    return None
+
+
+def save_meta(db: Database, floor: int, readings: int, starts: int, running_ns: int) -> None:
+    """Write it."""
+    row = (floor, readings, starts, running_ns)
+    db.execute("insert or replace into meta values (1, ?, ?, ?, ?, ?)", (*row, text_crc(*row)))
+
+
+def _sound(db: Database, query: str) -> Iterator[tuple[Any, ...]]:
+    for *columns, crc in db.rows(query):
+        if text_crc(*columns) == crc:
+            yield tuple(columns)
+
+
+def _save(db: Database, table: str, row: tuple[object, ...]) -> None:
+    marks = ", ".join("?" * (len(row) + 1))
+    put = f"insert or replace into {table} values ({marks})"  # noqa: S608 - a table of ours
+    db.execute(put, (*row, text_crc(*row)))

@@ -1,0 +1,156 @@
+"""Everything committed, as the event loop sees it: shared by all outboxes."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agent.clock import Clock
+from agent.cloud import Limits, Record
+from agent.daemon.buffer.codec import Entry
+from agent.daemon.buffer.eras import FUTURE_NS, QUALITY, Anchor, Era
+from agent.daemon.buffer.lives import Lives
+from agent.daemon.buffer.model import Chunk, Count, Done, Kind, Opened
+from agent.daemon.buffer.ranges import Settled
+from agent.daemon.buffer.reading import Ask, Found
+from agent.daemon.buffer.shelf import Shelf
+
+READING_BYTES = 7.0  # of a chunk of a hundred, with its share of the row and the page
+FRESH = 0.1  # how much one commit counts in the mean
+
+
+class Desk(Protocol):
+    """What an outbox asks of the buffer."""
+
+    async def read(self, ask: Ask) -> Found:
+        """Read from the card."""
+        ...
+
+    def want(self, within_s: float) -> None:
+        """See to it that a commit takes place."""
+        ...
+
+
+@dataclass(slots=True)
+class Stock:
+    """What was committed, and what its numbers and its boot clock mean.
+
+    Attributes:
+        urgent: numbers of urgent samples that not everybody has settled, ascending.
+        version: counts what may be news for a waiting lane.
+        handed: highest number that was ever taken, whose stamp is therefore fixed.
+    """
+
+    clock: Clock
+    lives: Lives = field(default_factory=Lives)
+    eras: dict[int, Era] = field(default_factory=dict)
+    shelf: Shelf = field(default_factory=Shelf)
+    accepted: Count = field(default_factory=Count)
+    urgent: list[int] = field(default_factory=list)
+    bytes_per_reading: float = READING_BYTES
+    version: int = 0
+    handed: int = 0
+
+    def begin(self, opened: Opened) -> None:
+        """Take up what the store knows."""
+        self.lives = opened.lives
+        self.eras = {era.id: era for era in opened.eras}
+        self.accepted = opened.accepted
+        self.urgent = opened.urgent
+        self.handed = opened.accepted.samples
+
+    @property
+    def epoch(self) -> str:
+        """Name of the life that new samples are born into; empty before the store is open."""
+        return self.lives.current.epoch if self.lives.known else ""
+
+    @property
+    def floor_ns(self) -> int:
+        """The newest wall time that is known to have been."""
+        trusted = (era.trusted for era in self.eras.values())
+        return max((anchor.wall_ns for anchor in trusted if anchor), default=0)
+
+    def add(self, done: Done) -> bool:
+        """Take in what a transaction left; returns whether something urgent is in it."""
+        for era in done.eras:
+            self.eras[era.id] = era
+        urgent = False
+        for chunk in done.chunks:
+            self.shelf.add(chunk)
+            if chunk.lane is Kind.URGENT:
+                self.urgent.append(chunk.first)
+                urgent = True
+        if done.chunks:
+            readings = (done.accepted - self.accepted).readings
+            self.bytes_per_reading += (done.bytes / readings - self.bytes_per_reading) * FRESH
+        self.accepted = done.accepted
+        if done.chunks or done.eras:
+            self.version += 1
+        return urgent
+
+    def settled(self, through: int) -> None:
+        """Every destination has all up to here."""
+        self.shelf.settled(through)
+        del self.urgent[: bisect_right(self.urgent, through)]
+
+    def wall_ns(self, number: int, era: int, us: int) -> int | None:
+        """What the time of a sample is believed to be."""
+        known = self.eras.get(era)
+        anchor = known.anchor(number, trusted_only=False) if known else None
+        return us * 1000 + anchor.offset_ns if anchor else None
+
+
+@dataclass(slots=True)
+class Picking:
+    """Records for one batch, out of chunks that may hold more than is wanted."""
+
+    stock: Stock
+    settled: Settled
+    limits: Limits
+    records: list[Record] = field(default_factory=list)
+    last: int = 0
+    blocked: bool = False
+    _readings: int = 0
+
+    def pick(self, chunk: Chunk) -> bool:
+        """Take what fits of one chunk; returns whether there is room for more."""
+        era = self.stock.eras.get(chunk.era)
+        trusted_only = self.limits.trusted_time
+        latest_ns = self._latest_ns()
+        anchor: Anchor | None = None
+        for number, device, us, values in self._wanted(chunk):
+            if era is not None and (anchor is None or len(era.anchors) > 1):
+                anchor = era.anchor(number, trusted_only=trusted_only)
+            time_ns = us * 1000 + anchor.offset_ns if anchor else latest_ns + 1
+            if anchor is None or time_ns > latest_ns:
+                self.blocked = True
+                return False
+            if not self._fits(len(values)):
+                return False
+            life = self.stock.lives.of(number)
+            quality = QUALITY[anchor.source]
+            self.records.append(
+                Record(life.epoch, number - life.shift, device, time_ns, values, quality)
+            )
+            self.last = number
+        return True
+
+    def _wanted(self, chunk: Chunk) -> Iterator[Entry]:
+        settled = self.settled
+        if settled.next_missing(chunk.first) == chunk.first and settled.last < chunk.first:
+            return iter(chunk.entries)
+        return (entry for entry in chunk.entries if entry[0] not in settled)
+
+    def _fits(self, readings: int) -> bool:
+        if self.records and (
+            len(self.records) >= self.limits.records
+            or self._readings + readings > self.limits.readings
+        ):
+            return False
+        self._readings += readings
+        return True
+
+    def _latest_ns(self) -> int:
+        """Nothing stamped later than this is sent; without a trusted clock nobody can tell."""
+        now = self.stock.clock.now()
+        return now.wall_ns + FUTURE_NS if now.trusted else 1 << 63
