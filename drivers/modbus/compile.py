@@ -1,0 +1,170 @@
+"""One device, its profile and its overrides → what the driver reads of it; `prepare` alone."""
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from agent.prepare.kinds import DeviceInput
+from drivers.modbus import airtime
+from drivers.modbus.codec import HIDDEN
+from drivers.modbus.layout import Field, block_of
+from drivers.modbus.merge import Cost, Limits, merge
+from drivers.modbus.plan import Companion, Conversion, Operation, Order, Round, Unit
+from drivers.modbus.profile import ModbusPoint, ModbusProfile, Where
+from drivers.modbus.shape import FLOATS, SIGNED, Shape
+
+EVERY_S: Final = 10.0  # where neither file nor profile says how often
+BIT: Final = Shape("")
+BYTEWISE: Final = {Order.CDAB: Order.ABCD, Order.DCBA: Order.BADC}  # text has no word order
+
+
+def unit_of(device: DeviceInput, address: int, patience_s: tuple[float, float], cost: Cost) -> Unit:
+    """What the driver needs to know of one enabled device.
+
+    Args:
+        device: its settings and profile.
+        address: its unit id.
+        patience_s: timeout and gap of the connection.
+        cost: of a request on this connection.
+    """
+    profile = profile_of(device)
+    points = [*points_of(device)]
+    timeout_s, gap_s = patience_s
+    return Unit(
+        device=device.name,
+        address=address,
+        profile=device.settings.profile,
+        timeout_s=max(timeout_s, profile.timeout or 0.0),
+        gap_s=max(gap_s, profile.gap),
+        rounds=_rounds(device, points, cost),
+        conversions=conversions_of(points),
+        units={name: point.unit for name, point in points if point.unit},
+        ranges={name: r for name, p in points if (r := range_of(name, p, device)) != (None, None)},
+    )
+
+
+def profile_of(device: DeviceInput) -> ModbusProfile:
+    """The device's profile, as what it is."""
+    assert isinstance(device.profile, ModbusProfile)  # noqa: S101 -- by construction of the kinds
+    return device.profile
+
+
+def points_of(device: DeviceInput) -> Iterator[tuple[str, ModbusPoint]]:
+    """The points that are not switched off."""
+    overrides = device.settings.points
+    for name, point in profile_of(device).points.items():
+        if name not in overrides or overrides[name].enabled:
+            yield name, point
+
+
+def every_of(name: str, point: ModbusPoint, device: DeviceInput) -> float:
+    """How often it is read: the technician's word for this point, else the slower of the two."""
+    override = device.settings.points.get(name)
+    if override and override.every:
+        return override.every
+    usual = device.settings.every or device.profile.every or EVERY_S
+    return max(usual, point.every or 0.0)
+
+
+def range_of(
+    name: str, point: ModbusPoint, device: DeviceInput
+) -> tuple[float | None, float | None]:
+    """Its plausible range, in its own unit."""
+    override = device.settings.points.get(name)
+    low = override.min if override else None
+    high = override.max if override else None
+    return point.min if low is None else low, point.max if high is None else high
+
+
+def conversions_of(points: Sequence[tuple[str, ModbusPoint]]) -> dict[str, Conversion]:
+    """What is left to do to the points that need anything once `struct` has read them."""
+    return {name: how for name, point in points if (how := _conversion(point))}
+
+
+def fields_of_profile(points: Sequence[tuple[str, ModbusPoint]], order: Order) -> Iterator[Field]:
+    """Where each point and each companion stands."""
+    for name, point in points:
+        yield _field(name, point.where, point.form or BIT, point.order or order)
+    for operation, place in dict.fromkeys(_companions(points)):
+        code = "h" if operation is Operation.EXPONENT else "H"
+        yield _field(_hidden(place), place, Shape(code), Order.ABCD)
+
+
+def _rounds(
+    device: DeviceInput, points: Sequence[tuple[str, ModbusPoint]], cost: Cost
+) -> list[Round]:
+    """The requests for every mixture of intervals that can fall due together."""
+    profile = profile_of(device)
+    every = {name: every_of(name, point, device) for name, point in points}
+    limits = Limits(profile.block, profile.hole, profile.never)
+    rounds = []
+    for mixture in airtime.mixtures(every.values()):
+        due = [(name, point) for name, point in points if every[name] in mixture]
+        fields = [*fields_of_profile(due, profile.order)]
+        blocks = [block_of(group) for group in merge(fields, cost, limits)]
+        rounds.append(Round(mixture, blocks))
+    return rounds
+
+
+def _field(name: str, place: Where, form: Shape, order: Order) -> Field:
+    table, address = place
+    if form.code.endswith("s"):
+        order = BYTEWISE.get(order, order)
+    return Field(name, table, address, form.code, form.registers, order)
+
+
+def _companions(points: Sequence[tuple[str, ModbusPoint]]) -> list[tuple[Operation, Where]]:
+    """Every register that another point is combined with."""
+    return [
+        (companion, place)
+        for _, point in points
+        if (companion := _operation(point)) and (place := _place(point))
+    ]
+
+
+def _operation(point: ModbusPoint) -> Operation | None:
+    if point.exponent:
+        return Operation.EXPONENT
+    if point.multiply_by:
+        return Operation.MULTIPLY
+    return Operation.DIVIDE if point.divide_by else None
+
+
+def _place(point: ModbusPoint) -> Where | None:
+    return point.exponent or point.multiply_by or point.divide_by
+
+
+def _hidden(place: Where) -> str:
+    table, address = place
+    return f"{HIDDEN}{table}{address}"
+
+
+def _conversion(point: ModbusPoint) -> Conversion | None:
+    """What is left to do once `struct` has read it; None when nothing is."""
+    form = point.form or BIT
+    operation, place = _operation(point), _place(point)
+    companion = Companion(_hidden(place), operation) if operation and place else None
+    absent, nan = _absent(form, point.nan)
+    found = Conversion(
+        kind=form.kind,
+        scale=point.scale,
+        offset=point.offset,
+        absent=absent,
+        nan=nan,
+        low_bit=form.low_bit,
+        bits=form.bits,
+        companion=companion,
+        labels=point.values,
+    )
+    return None if found == Conversion() else found
+
+
+def _absent(form: Shape, patterns: Sequence[int]) -> tuple[list[float], bool]:
+    """Patterns of bits as `struct` will read them, and whether a NaN is among them."""
+    if form.code in FLOATS:
+        size = struct.calcsize(f">{form.code}")
+        values = [struct.unpack(f">{form.code}", p.to_bytes(size))[0] for p in patterns]
+        return [v for v in values if v == v], any(v != v for v in values)  # noqa: PLR0124 -- NaN
+    bits = SIGNED.get(form.code, 0)
+    limit = 1 << bits - 1 if bits else 0
+    return [p - 2 * limit if limit and p >= limit else p for p in patterns], False
