@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from agent import plan
-from agent.clock import Clock, from_iso, iso
+from agent.clock import Clock
 from agent.daemon.columns import Columns, Fold, Names, Packed, merged, wall
-from agent.errors import ValidationError
-from agent.plan import Json
 from agent.sample import Instant, Sample, Value
 
 SAMPLES = 600  # of each device: ten minutes at a sample a second
@@ -24,7 +22,6 @@ STEP_NS = 300_000_000_000
 STEPS = 288  # 24 hours
 STEP_POINTS = 256  # points of all devices together that have steps: 1.2 MB
 STEP_POINTS_MIN = 4  # of each device
-LIMIT, LIMIT_MAX = 100, 1000  # rows in one answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +77,6 @@ class History:
         """Keep one sample; called for every one, about 0.1 µs per value."""
         self._tracks[sample.device].record(sample)
 
-    def answer(self, device: str, since: str | None, limit: int | None, form: str | None) -> Json:
-        """What the verb `history` answers: `samples` of 10.3 and `complete_since`.
-
-        Args:
-            device: by name.
-            since: RFC 3339; only what is strictly after it.
-            limit: rows, 1 to 1000; 100 when None.
-            form: `raw` (also None) or `5min`.
-
-        Raises:
-            ValidationError: one of them is not as described.
-            KeyError: there is no such device.
-        """
-        since_ns, rows = _since(since), _limit(limit)
-        if form == "5min":
-            steps = self.steps(device, since_ns, rows)
-            return _answer([_step(row) for row in steps.rows], steps.complete_since_ns)
-        if form in (None, "raw"):
-            past = self.samples(device, since_ns, rows)
-            return _answer([_past(row) for row in past.rows], past.complete_since_ns)
-        raise ValidationError(
-            field="resolution", reason="unknown", message="resolution: write raw or 5min"
-        )
-
     def samples(self, device: str, since_ns: int | None, limit: int) -> Answer[Past]:
         """Samples strictly after `since_ns` (wall time); without it the newest `limit`.
 
@@ -119,19 +92,6 @@ class History:
             KeyError: there is no such device.
         """
         return self._tracks[device].steps(self._clock.now(), since_ns, limit)
-
-
-def _past(row: Past) -> Json:
-    found: Json = {"timestamp": iso(row.wall_ns), "data": dict(row.values)}
-    return found if row.trusted else found | {"time_trusted": False}
-
-
-def _step(row: Step) -> Json:
-    folds = {
-        point: {"min": fold.low, "mean": fold.mean, "max": fold.high, "n": fold.n}
-        for point, fold in row.values.items()
-    }
-    return {"timestamp": iso(row.wall_ns), "data": folds}
 
 
 class _Track:
@@ -186,27 +146,6 @@ class _Track:
 
     def _start_ns(self, step: int) -> int:
         return step * STEP_NS - self._phase_ns
-
-
-def _answer(samples: list[Json], complete_since_ns: int) -> Json:
-    return {"samples": samples, "complete_since": iso(complete_since_ns)}
-
-
-def _since(text: str | None) -> int | None:
-    try:
-        return None if text is None else from_iso(text)
-    except (TypeError, ValueError) as error:
-        message = "since: write a time such as 2026-11-23T14:46:50Z"
-        raise ValidationError(field="since", reason="not a time", message=message) from error
-
-
-def _limit(limit: int | None) -> int:
-    if limit is None:
-        return LIMIT
-    if type(limit) is not int or not 1 <= limit <= LIMIT_MAX:
-        message = f"limit: write a number from 1 to {LIMIT_MAX}"
-        raise ValidationError(field="limit", reason="out of range", message=message)
-    return limit
 
 
 def _limited(rows: list[Row], since_ns: int | None, limit: int) -> tuple[Row, ...]:

@@ -7,9 +7,7 @@ from itertools import pairwise
 import pytest
 
 from agent import plan
-from agent.clock import from_iso
 from agent.daemon.history import CELLS, SAMPLES, STEP_NS, STEPS, History
-from agent.errors import ValidationError
 from agent.sample import Sample, Value
 from tests.daemon.health.bakery import WALL_NS, ObedientClock, device, site
 
@@ -134,15 +132,14 @@ def test_a_sample_taken_before_the_clock_was_set_gets_its_time_when_it_is() -> N
     diary.clock.trusted = False
     diary.clock.step_wall(-400 * 86_400)
     diary.notes(power=1.0)
-    before = diary.history.answer("meter", None, None, None)["samples"]
+    before = diary.history.samples("meter", None, 1).rows[0]
     diary.clock.step_wall(400 * 86_400)
     diary.clock.trusted = True
     diary.clock.go(5)
-    after = diary.history.answer("meter", None, None, "raw")["samples"]
+    after = diary.history.samples("meter", None, 1).rows[0]
 
-    assert before[0]["time_trusted"] is False
-    assert from_iso(before[0]["timestamp"]) == WALL_NS - 400 * 86_400 * 10**9 + 10**9
-    assert after == [{"timestamp": "2026-11-23T14:46:58.000Z", "data": {"power": 1.0}}]
+    assert (before.trusted, before.wall_ns) == (False, WALL_NS - 400 * 86_400 * 10**9 + 10**9)
+    assert (after.trusted, after.wall_ns) == (True, WALL_NS + 10**9)
 
 
 @pytest.mark.parametrize("step_s", [-400 * 86_400, 20 * 365 * 86_400])
@@ -156,39 +153,6 @@ def test_steps_stay_in_order_when_the_wall_clock_jumps(step_s: float) -> None:
     rows = diary.history.steps("meter", None, 100).rows
 
     assert [b.wall_ns - a.wall_ns for a, b in pairwise(rows)] == [STEP_NS] * 9
-
-
-def test_the_answer_of_the_verb_is_that_of_the_contract() -> None:
-    diary = Diary()
-    diary.notes(power=2101.9)
-    raw = diary.history.answer("meter", None, 1, None)
-    steps = diary.history.answer("meter", "2026-11-23T00:00:00Z", 1, "5min")
-
-    assert raw == {
-        "samples": [{"timestamp": "2026-11-23T14:46:58.000Z", "data": {"power": 2101.9}}],
-        "complete_since": "2026-11-23T14:46:57.000Z",
-    }
-    fold = {"min": 2101.9, "mean": 2101.9, "max": 2101.9, "n": 1}
-    assert steps["samples"] == [{"timestamp": "2026-11-23T14:45:00.000Z", "data": {"power": fold}}]
-
-
-@pytest.mark.parametrize(
-    ("since", "limit", "form", "field"),
-    [
-        ("yesterday", 1, None, "since"),
-        (None, 0, None, "limit"),
-        (None, 1001, None, "limit"),
-        (None, True, None, "limit"),
-        (None, 1, "1h", "resolution"),
-    ],
-)
-def test_a_wrong_question_is_answered_with_its_field(
-    since: str | None, limit: int, form: str | None, field: str
-) -> None:
-    with pytest.raises(ValidationError) as caught:
-        Diary().history.answer("meter", since, limit, form)
-
-    assert caught.value.field == field
 
 
 def test_a_large_plant_sees_fewer_samples_back_and_memory_stays_bounded() -> None:
