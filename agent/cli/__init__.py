@@ -4,8 +4,7 @@
 """
 
 import sys
-from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 # structlog and httpx load these when they find them: 5 MB that nobody in the daemon uses
 NEVER_RESIDENT = ("rich", "httpx._main")
@@ -16,7 +15,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments[:1] == ["run"]:
         for name in NEVER_RESIDENT:
-            sys.modules[name] = cast("ModuleType", None)  # makes their import an ImportError
+            sys.modules[name] = cast("Any", None)  # makes their import an ImportError
         from agent.cli.run import run  # noqa: PLC0415  # loads the daemon, and nothing of click
 
         sys.exit(run(arguments[1:]))
