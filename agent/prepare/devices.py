@@ -16,6 +16,7 @@ from agent.prepare.kinds import (
     ProfileSettings,
     Spot,
 )
+from agent.prepare.models import Gateway
 from agent.prepare.profiles import Profile, Shelf
 from agent.prepare.refusal import closest
 from agent.prepare.registry import Kinds
@@ -39,9 +40,8 @@ class Devices:
     def read(self, tree: Json) -> dict[str, list[DeviceInput]]:
         """By connection, the devices whose settings are right."""
         found: dict[str, list[DeviceInput]] = {name: [] for name in self._wires}
-        connections = tree.get("connections")
         for name, block in blocks("devices", tree, self._findings):
-            wire = self._wire(name, block, connections if isinstance(connections, dict) else {})
+            wire = self._wire(name, block, tree)
             device = self._device(name, block, wire)
             if wire and device:
                 found[wire.name].append(device)
@@ -50,8 +50,8 @@ class Devices:
     def _device(self, name: str, block: Json, wire: Wire | None) -> DeviceInput | None:
         profile = self._profile(name, block)
         fits = profile is not None and wire is not None and profile.kind == wire.kind.family
-        family = None if fits or profile is None else self._family(profile)
-        kind = wire.kind if wire else family
+        family = self._family(profile) if profile and not fits else None
+        kind = family or (wire.kind if wire else None)
         settings = self._settings(name, block, kind)
         if profile is None or wire is None:
             return None
@@ -83,16 +83,19 @@ class Devices:
         common = {key: value for key, value in block.items() if key not in known}
         return self._findings.validated(DeviceSettings, common, ("devices", name))
 
-    def _wire(self, name: str, block: Json, connections: Json) -> Wire | None:
+    def _wire(self, name: str, block: Json, tree: Json) -> Wire | None:
         via = block.get("via")
-        if not isinstance(via, str) or via in self._wires or via in connections:
-            return self._wires.get(via) if isinstance(via, str) else None
-        near = closest(via, connections)
-        note = f"connections in this file: {', '.join(connections)}" if connections else None
-        fix = f"did you mean '{near}'?" if near else "add it below `connections:`"
-        message = f"there is no connection called '{via}'"
-        self._findings.add([Problem(("devices", name, "via"), message, fix, note, code="via")])
-        return None
+        connections = tree.get("connections", {})
+        if not isinstance(via, str) or not isinstance(connections, dict):
+            return None
+        if via not in connections and not self._misspelt(tree):
+            self._findings.add([_no_connection(name, via, list(connections))])
+        return self._wires.get(via)
+
+    def _misspelt(self, tree: Json) -> bool:
+        """Whether the section of connections is there under a wrong name, which is told already."""
+        unknown = [key for key in tree if key not in Gateway.model_fields]
+        return "connections" not in tree and closest("connections", unknown) is not None
 
     def _mismatch(self, name: str, profile: Profile, wire: Wire) -> Problem:
         fitting = [w.name for w in self._wires.values() if w.kind.family == profile.kind]
@@ -178,3 +181,11 @@ def _points(
             path = ("devices", device, "points", point)
             message = f"'{point}' is not a point of {name}"
             yield Problem(path, message, fix, note, spot=Spot.KEY, code="point")
+
+
+def _no_connection(device: str, via: str, connections: list[str]) -> Problem:
+    near = closest(via, connections)
+    note = f"connections in this file: {', '.join(connections)}" if connections else None
+    fix = f"did you mean '{near}'?" if near else "add it below `connections:`"
+    message = f"there is no connection called '{via}'"
+    return Problem(("devices", device, "via"), message, fix, note, code="via")

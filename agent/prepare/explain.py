@@ -108,7 +108,9 @@ def _problem(fault: Fault) -> Problem:
 def _own(fault: Fault) -> Problem:
     """An error of our own types: it brought its sentence along."""
     fix = fault.context["fix"]
-    if fault.kind == "secret_in_file":
+    if fault.kind == "secret_in_file" and "://" in str(fault.block.get(fault.name)):
+        fix = "write the address without user and password"
+    elif fault.kind == "secret_in_file":
         secret = secret_of(fault.path)
         fix = f"fieldpost secret set {secret}   then write  {fault.name}: secret:{secret}"
     spot = Spot.KEY if fault.is_key else Spot.VALUE
