@@ -10,10 +10,20 @@ from agent.cli.failure import INTERRUPTED, Failure, stop_quietly
 
 # In the order of the work. Each is loaded when it is asked for: `status` needs no compiler.
 VERBS: Mapping[str, str] = {
+    "init": "agent.cli.init:init",
+    "check": "agent.cli.check:check",
+    "run": "agent.cli.service:run",
     "status": "agent.cli.status:status",
+    "doctor": "agent.cli.doctor:doctor",
+    "log": "agent.cli.log:log",
+    "queue": "agent.cli.queue:queue",
     "read": "agent.cli.read:read",
+    "profiles": "agent.cli.profiles:profiles",
+    "profile": "agent.cli.profiles:profile",
     "secret": "agent.cli.secrets:secret",
     "token": "agent.cli.token:token",
+    "demo": "agent.cli.demo:demo",
+    "prepare": "agent.cli.check:prepare",
     "version": "agent.cli.version:version",
 }
 

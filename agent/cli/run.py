@@ -8,7 +8,7 @@ from agent.cli.places import config_file
 from agent.client.paths import socket_path, state_dir
 from agent.daemon.app import main
 
-EXAMPLE = "example:\n  fieldpost run --config gateway.yaml --state /var/lib/fieldpost"
+EXAMPLE = "example:\n  fieldpost run --config gateway.yaml --state /var/lib/fieldpost\n"
 
 
 def run(arguments: Sequence[str]) -> int:

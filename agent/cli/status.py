@@ -2,12 +2,12 @@
 
 import sys
 from collections.abc import Callable
-from select import select
 
 import click
 
 from agent.cli import words
 from agent.cli.overview import overview
+from agent.cli.pause import pause
 from agent.cli.session import Session
 from agent.cli.spark import STEP_S, STEPS, spark
 from agent.cli.values import course_point
@@ -45,7 +45,7 @@ def _again(session: Session, look: Callable[[], None]) -> None:
         look()
     except UnavailableError as error:
         session.write(error.message)  # it may come back while we watch
-    select([], [], [], EVERY_S)
+    pause(EVERY_S)
 
 
 def _document(session: Session) -> Callable[[], None]:

@@ -83,7 +83,7 @@ def unreachable(path: Path, error: OSError) -> FieldpostError:
         )
     return UnavailableError(
         f"The fieldpost daemon is not running (nothing listens at {path}).",
-        action="Start it: sudo systemctl start fieldpost",
+        action="Start it: sudo systemctl start fieldpost   (by hand: fieldpost run)",
     )
 
 

@@ -121,7 +121,7 @@ def test_without_a_daemon_one_sentence_and_exit_3(fieldpost: Fieldpost) -> None:
     assert said.code == 3
     assert said.err == (
         "The fieldpost daemon is not running (nothing listens at /nowhere/fieldpost.sock).\n"
-        "  Start it: sudo systemctl start fieldpost\n"
+        "  Start it: sudo systemctl start fieldpost   (by hand: fieldpost run)\n"
     )
     assert '"code":"AGENT_UNAVAILABLE"' in fieldpost(
         "status", "--socket", "/nowhere/fieldpost.sock", "--json"
