@@ -172,14 +172,17 @@ class Conversation:
 
     async def _pump(self, number: object, items: AsyncGenerator[Json, None]) -> bool:
         try:
-            async with aclosing(items) as open_items:
-                async for item in open_items:
-                    if not self._say({"id": number, "ok": True, "data": item}):
-                        return False
+            return await self._all(number, items)
         except FieldpostError as error:
             return self.refuse(error, number)
         except STUMBLES as error:
             return self._stumbled(number, error)
+
+    async def _all(self, number: object, items: AsyncGenerator[Json, None]) -> bool:
+        async with aclosing(items):
+            async for item in items:
+                if not self._say({"id": number, "ok": True, "data": item}):
+                    return False
         return self._say({"id": number, "ok": True, "end": True})
 
     def _stumbled(self, number: object, error: Exception) -> bool:
