@@ -75,6 +75,7 @@ class Bluez:
         self._adverts: dict[str, Advert] = {}
         self._troubles = Troubles()
         self._queue: asyncio.Queue[Message] = asyncio.Queue()
+        self._listened = asyncio.Event()
 
     async def start(self) -> None:
         """The service starts: from here on it can be called, and the adapter is there."""
@@ -106,6 +107,12 @@ class Bluez:
         return is_set(adapter, "Powered") and (
             is_set(adapter, "Discovering") or bool(self._monitors)
         )
+
+    async def listened(self) -> None:
+        """Wait until somebody scans."""
+        while not self.scanning:
+            self._listened.clear()
+            await self._listened.wait()
 
     def hear(self, advert: Advert) -> None:
         """A sensor advertises; it is passed on unless nobody listens or the radio is stuck."""
@@ -241,11 +248,13 @@ class Bluez:
         if not starts and not is_set(self._adapter, "Discovering"):
             raise Refusal(FAILED, "No discovery started")
         self._switch(ADAPTER_PATH, ADAPTER, "Discovering", on=starts)
+        self._listened.set()
         return []
 
     async def _monitor(self, call: Message) -> Body:
         if call.member == "RegisterMonitor":
             self._monitors.add(call.body[0])
+            self._listened.set()
         else:
             self._monitors.discard(call.body[0])
         return []

@@ -1,0 +1,209 @@
+"""What may stand in the file for Bluetooth, and how it is compiled; `prepare` alone."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from agent import plan
+from agent.prepare.kinds import (
+    Compiled,
+    ConnectionKind,
+    DeviceInput,
+    DeviceSettings,
+    Problem,
+    Settings,
+    Spot,
+)
+from agent.prepare.types import Mac, SecretName
+from drivers.bluetooth.decoders import DECODERS
+from drivers.bluetooth.plan import Ask, Beacon, Pick, RadioPlan, Sensor
+from drivers.bluetooth.profile import BluetoothPoint, BluetoothProfile
+
+EVERY_S = 300.0  # a sensor that is connected to lives on a battery
+
+
+class RadioSettings(Settings):
+    """`connections.<name>` with `kind: bluetooth`."""
+
+    adapter: str = "hci0"
+    scan: Literal["passive", "active"] = "passive"
+
+
+class SensorSettings(DeviceSettings):
+    """`devices.<name>` on a radio."""
+
+    mac: Mac
+    key: SecretName | None = None
+
+
+def compile_radio(name: str, settings: Settings, devices: Sequence[DeviceInput]) -> Compiled:
+    """One radio and its sensors → what the driver runs."""
+    assert isinstance(settings, RadioSettings)  # noqa: S101 - by construction of KIND
+    enabled = [device for device in devices if device.settings.enabled]
+    beacons = [_beacon(device) for device in enabled if _profile(device).decoder]
+    sensors = [_sensor(device) for device in enabled if not _profile(device).decoder]
+    spec = RadioPlan(settings.adapter, settings.scan == "passive", beacons, sensors)
+    problems = list(_twice(name, devices))
+    for device in devices:
+        problems += [*_intervals(device), *_keys(device)]
+    return Compiled(
+        place=settings.adapter,
+        spec=plan.to_json(spec),
+        devices={device.name: _device(name, device) for device in devices},
+        secrets=sorted({beacon.key for beacon in beacons if beacon.key}),
+        problems=problems,
+    )
+
+
+def _beacon(device: DeviceInput) -> Beacon:
+    profile, settings = _profile(device), _settings(device)
+    return Beacon(
+        device.name,
+        settings.mac,
+        profile.decoder or "",
+        [_pick(name, point, device) for name, point in _points(device)],
+        key=str(settings.key) if settings.key else None,
+        name=profile.name,
+    )
+
+
+def _sensor(device: DeviceInput) -> Sensor:
+    profile = _profile(device)
+    asks = [_ask(name, point, device) for name, point in _points(device)]
+    mac = _settings(device).mac
+    return Sensor(device.name, mac, _every_s(device), asks, keep_connected=profile.keep_connected)
+
+
+def _profile(device: DeviceInput) -> BluetoothProfile:
+    assert isinstance(device.profile, BluetoothProfile)  # noqa: S101 - by construction of KIND
+    return device.profile
+
+
+def _settings(device: DeviceInput) -> SensorSettings:
+    assert isinstance(device.settings, SensorSettings)  # noqa: S101 - by construction of KIND
+    return device.settings
+
+
+def _every_s(device: DeviceInput) -> float:
+    return device.settings.every or _profile(device).every or EVERY_S
+
+
+def _points(device: DeviceInput) -> Iterator[tuple[str, BluetoothPoint]]:
+    """The points that are not switched off."""
+    overrides = device.settings.points
+    for name, point in _profile(device).points.items():
+        if name not in overrides or overrides[name].enabled:
+            yield name, point
+
+
+def _range(
+    name: str, point: BluetoothPoint, device: DeviceInput
+) -> tuple[float | None, float | None]:
+    override = device.settings.points.get(name)
+    low = override.min if override else None
+    high = override.max if override else None
+    return point.min if low is None else low, point.max if high is None else high
+
+
+def _pick(name: str, point: BluetoothPoint, device: DeviceInput) -> Pick:
+    low, high = _range(name, point, device)
+    return Pick(
+        name,
+        point.value or name,
+        part=point.part,
+        form=point.form,
+        scale=point.scale,
+        offset=point.offset,
+        unit=point.unit,
+        low=low,
+        high=high,
+    )
+
+
+def _ask(name: str, point: BluetoothPoint, device: DeviceInput) -> Ask:
+    low, high = _range(name, point, device)
+    return Ask(
+        name,
+        point.characteristic or "",
+        point.form,
+        big=point.order == "big",
+        at=point.at,
+        scale=point.scale,
+        offset=point.offset,
+        unit=point.unit,
+        low=low,
+        high=high,
+    )
+
+
+def _device(connection: str, device: DeviceInput) -> plan.Device:
+    every_s = None if _profile(device).decoder else _every_s(device)
+    points = {}
+    for name, point in _points(device):
+        low, high = _range(name, point, device)
+        points[name] = plan.Point(point.unit, every_s, low, high, counter=point.counter)
+    settings = _settings(device)
+    return plan.Device(
+        device.name,
+        settings.profile,
+        connection,
+        settings.mac,
+        every_s,
+        settings.enabled,
+        points,
+    )
+
+
+def _twice(name: str, devices: Sequence[DeviceInput]) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for device in devices:
+        mac = _settings(device).mac
+        if mac in seen:
+            yield Problem(
+                ("devices", device.name, "mac"),
+                f"address {mac} on {name} is already taken by '{seen[mac]}'",
+                fix="copy the address from the label of this sensor, or delete one of the two",
+                code="address",
+            )
+        seen.setdefault(mac, device.name)
+
+
+def _intervals(device: DeviceInput) -> Iterator[Problem]:
+    settings = device.settings
+    at = ("devices", device.name)
+    paths: list[tuple[str, ...]] = []
+    if settings.every is not None and _profile(device).decoder:
+        paths.append((*at, "every"))
+    paths += [
+        (*at, "points", name, "every")
+        for name, override in settings.points.items()
+        if override.every is not None
+    ]
+    for path in paths:
+        if _profile(device).decoder:
+            message = f"'{device.name}' speaks on its own: how often is not ours to set"
+            fix = "delete `every:`; the interval is learned"
+        else:
+            message = f"all points of '{device.name}' are read in one visit"
+            fix = f"write `every:` at '{device.name}' itself"
+        yield Problem(path, message, fix=fix, spot=Spot.KEY, code="every")
+
+
+def _keys(device: DeviceInput) -> Iterator[Problem]:
+    decoder = _profile(device).decoder
+    if _settings(device).key and not (decoder and DECODERS[decoder].keyed):
+        yield Problem(
+            ("devices", device.name, "key"),
+            f"'{device.name}' does not encrypt what it says, so it needs no key",
+            fix="delete `key:`",
+            spot=Spot.KEY,
+            code="key",
+        )
+
+
+KIND = ConnectionKind(
+    family="bluetooth",
+    settings=RadioSettings,
+    device=SensorSettings,
+    profile=BluetoothProfile,
+    compile=compile_radio,
+)
