@@ -13,7 +13,7 @@ from drivers.serial_line.text import UNWANTED
 DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "blanks": None}
 
 
-def delimiter(value: Any) -> str | None:
+def read_delimiter(value: Any) -> str | None:
     """`comma`, `semicolon`, `tab`, `blanks`, or the character itself."""
     written = text(value)
     if written in DELIMITERS:
@@ -24,12 +24,12 @@ def delimiter(value: Any) -> str | None:
     return written
 
 
-def columns(value: Any) -> tuple[str, ...]:
+def read_columns(value: Any) -> tuple[str, ...]:
     """Names of the columns in their order, with blanks between; `-` for one nobody wants."""
     return tuple(text(value).replace(",", " ").split())
 
 
-def pattern(value: Any) -> str:
+def read_pattern(value: Any) -> str:
     """A regular expression with named groups."""
     written = text(value)
     try:
@@ -91,9 +91,9 @@ class LinesProfile(ProfileSettings):
     talker: str | None = None
     checksum: Switch = True
     prefix: str = ""
-    pattern: Annotated[str, PlainValidator(pattern), as_text("")] | None = None
-    delimiter: Annotated[str | None, PlainValidator(delimiter), as_text("")] = None
-    columns: Annotated[tuple[str, ...], PlainValidator(columns), as_text("")] = ()
+    pattern: Annotated[str, PlainValidator(read_pattern), as_text("")] | None = None
+    delimiter: Annotated[str | None, PlainValidator(read_delimiter), as_text("")] = None
+    columns: Annotated[tuple[str, ...], PlainValidator(read_columns), as_text("")] = ()
     points: dict[str, LinePoint]
     test: LineTest | None = None
 
