@@ -30,7 +30,7 @@ async def lives_again(driver: Driver, report: Reported, enough: int) -> None:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(supervisor.run(), name="supervisor")
         async with asyncio.timeout(5):
-            while len(report.states) < enough:  # noqa: ASYNC110 - a list has no event
+            while len(report.states) < enough:
                 await asyncio.sleep(0.01)
         task.cancel()
 

@@ -32,7 +32,7 @@ async def running(
 
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110 - any condition of any twin
+        while not true():
             await asyncio.sleep(0.005)
 
 

@@ -1,0 +1,154 @@
+"""The whole daemon, started as the unit starts it, on a real slave and a real broker."""
+
+import asyncio
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.daemon.plant import PROFILE, Site, broker, ended, slave
+
+FORBIDDEN = {
+    "agent.prepare", "agent.status", "agent.cli.app",
+    "bleak", "click", "fastapi", "httpx", "pydantic", "rich", "ruamel", "serial.tools",
+    "sqlite_utils", "starlette", "uvicorn",
+}  # fmt: skip
+
+pytestmark = pytest.mark.timeout(30)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    if shutil.which("mosquitto") is None:
+        pytest.skip("needs Debian's mosquitto")
+    return Site(tmp_path)
+
+
+@pytest.fixture
+async def plant(site: Site, tmp_path: Path) -> AsyncIterator[Site]:
+    with broker(site.mqtt, tmp_path):
+        async with slave(site.modbus):
+            yield site
+
+
+def delivered(snapshot: dict[str, Any]) -> bool:
+    broker = snapshot["status"]["destinations"]["broker"]
+    return bool(broker["state"] == "ok" and snapshot["devices"]["meter"]["state"] == "ok")
+
+
+async def test_what_a_slave_says_arrives_at_the_broker_with_its_identity(plant: Site) -> None:
+    listener = subprocess.Popen(
+        ["mosquitto_sub", "-p", str(plant.mqtt), "-t", "test/#", "-C", "3", "-W", "10"],
+        stdout=subprocess.PIPE,
+    )
+    daemon = plant.run()
+    try:
+        await plant.until(delivered)
+        heard = await asyncio.get_running_loop().run_in_executor(None, listener.communicate)
+    finally:
+        code, _ = ended(daemon)
+    messages = [json.loads(line) for line in heard[0].splitlines()]
+    assert [m["values"] for m in _samples(messages)][:1] == [{"power": 1234, "voltage": 230}]
+    assert code == 0
+
+
+def _samples(messages: list[Any]) -> list[Any]:
+    return [sample for message in messages for sample in message["samples"]]
+
+
+async def test_the_resident_part_holds_no_parser_no_validator_and_no_web_server(
+    plant: Site,
+) -> None:
+    daemon = plant.run(sys.executable, "-X", "importtime")
+    try:
+        await plant.until(delivered)
+    finally:
+        daemon.terminate()
+        _, log = daemon.communicate(timeout=5)
+    loaded = {line.split(b"|")[2].strip().decode() for line in log.splitlines() if b"|" in line}
+    assert "agent.daemon.app" in loaded
+    roots = {name for name in loaded for bad in FORBIDDEN if f"{name}.".startswith(f"{bad}.")}
+    assert roots == set()
+
+
+async def test_a_killed_daemon_goes_on_where_it_was(plant: Site) -> None:
+    daemon = plant.run()
+    await plant.until(delivered)
+    daemon.send_signal(signal.SIGKILL)
+    daemon.communicate()
+    again = plant.run()
+    try:
+        await plant.until(delivered)
+        store = plant.snapshot()["status"]["store"]
+        assert store["accepted_readings_total"] > 0
+    finally:
+        ended(again)
+
+
+async def test_a_bad_file_never_stops_collection(plant: Site) -> None:
+    daemon = plant.run()
+    await plant.until(delivered)
+    ended(daemon)
+    plant.config.write_text(plant.config.read_text().replace("address: 1", "adress: 1"))
+    daemon = plant.run()
+    try:
+        await plant.until(delivered)
+        rejected = plant.snapshot()["status"]["configuration"]["rejected"]
+        assert "'adress' is not a setting of 'meter'" in rejected
+    finally:
+        ended(daemon)
+
+
+async def test_an_edited_profile_is_compiled_again_at_the_next_start(plant: Site) -> None:
+    daemon = plant.run()
+    await plant.until(delivered)
+    assert plant.snapshot()["status"]["configuration"]["version"] == 1
+    ended(daemon)
+    edited = PROFILE.replace("  voltage:", "  tension:")
+    (plant.config.parent / "profiles" / "test-meter.yaml").write_text(edited)
+    daemon = plant.run()
+    try:
+        await plant.until(delivered)
+        snapshot = plant.snapshot()
+        assert snapshot["status"]["configuration"]["version"] == 2
+        assert set(snapshot["devices"]["meter"]["points"]) == {"power", "tension"}
+    finally:
+        ended(daemon)
+
+
+def test_without_any_usable_file_it_ends_with_78_and_says_why(site: Site) -> None:
+    site.config.write_text("version: 1\nsite:\n\tname: x\n")
+    daemon = site.run()
+    _, log = daemon.communicate(timeout=10)
+    assert daemon.returncode == 78
+    assert b"gateway.yaml:3:1: error: a Tab character" in log
+
+
+async def test_a_second_daemon_on_the_same_state_ends_with_6(plant: Site) -> None:
+    daemon = plant.run()
+    try:
+        await plant.until(delivered)
+        second = plant.run()
+        _, log = second.communicate(timeout=10)
+        assert second.returncode == 6
+        assert b"another fieldpost daemon" in log
+        assert delivered(plant.snapshot())
+    finally:
+        ended(daemon)
+
+
+async def test_a_dead_device_and_a_dead_broker_are_named_and_nothing_is_lost(site: Site) -> None:
+    daemon = site.run()
+    try:
+        await site.until(lambda s: s["status"]["connections"]["plc"]["state"] == "gone")
+        snapshot = site.snapshot()
+        assert f"127.0.0.1:{site.modbus}" in str(snapshot["status"]["connections"]["plc"])
+        assert snapshot["status"]["store"]["lost_readings_total"] == 0
+    finally:
+        ended(daemon)
