@@ -50,9 +50,9 @@ class Demand:
                 heard[field.point] = (field, _raw(data, block, field), answer, at)
         self._station.finish(values)
         return [
-            self._reading(*found, values.get(name))
-            for name, found in heard.items()
-            if not name.startswith(HIDDEN)
+            self._reading(*heard[name], values.get(name))
+            for name in self._station.unit.points
+            if name in heard
         ]
 
     def _blocks(self, point: str | None) -> Sequence[Block]:

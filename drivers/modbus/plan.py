@@ -130,7 +130,8 @@ class Unit:
         address: its unit id, 1 to 247.
         profile: for the sentences that speak of it.
         gap_s: silence before a request to it; the line's own is kept as well.
-        conversions: of the points that need one, hidden companions included.
+        points: in the order of the profile, for reads on demand.
+        conversions: of the points that need one.
         units: UCUM codes by point, for reads on demand; ranges: `min` and `max` likewise.
     """
 
@@ -140,6 +141,7 @@ class Unit:
     timeout_s: float
     gap_s: float
     rounds: Sequence[Round]
+    points: Sequence[str] = ()
     conversions: Mapping[str, Conversion] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)

@@ -77,7 +77,7 @@ class TcpWire:
         """Let the connection go."""
         link, self._link = self._link, None
         if link is not None:
-            link.abort()
+            await link.abort()
 
     async def _answer(self, link: "_Link", ask: Ask, frame: bytes) -> tuple[bytes, bool]:
         """The answer's frame, and whether it was late."""
@@ -120,6 +120,7 @@ class _Link(asyncio.Protocol):
         self.loop, self._place = loop, place
         self.lost = False
         self.quiet_at = 0.0
+        self._ended = asyncio.Event()
         self._heard = bytearray()
         self._find: _Find | None = None
         self._answer: asyncio.Future[bytes] | None = None
@@ -149,13 +150,12 @@ class _Link(asyncio.Protocol):
         finally:
             self._answer = self._find = None
 
-    def abort(self) -> None:
+    async def abort(self) -> None:
         """Close at once."""
         self.lost = True
-        if self._timer is not None:
-            self._timer.cancel()
         if self._transport is not None:
             self._transport.abort()
+            await self._ended.wait()
 
     def connection_made(  # type: ignore[explicit-override]  # typing.override needs Python 3.12
         self, transport: asyncio.BaseTransport
@@ -188,6 +188,7 @@ class _Link(asyncio.Protocol):
     ) -> None:
         """Asyncio's callback."""
         self.lost = True
+        self._ended.set()
         if self._timer is not None:
             self._timer.cancel()
         if self._answer is not None and not self._answer.done():
