@@ -17,7 +17,7 @@ _FULL: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHORT: Final = re.compile(r"[0-9a-f]{4}")
 
 
-def decoder(value: Any) -> str:
+def known_decoder(value: Any) -> str:
     """One of the decoders we have."""
     written = text(value)
     if written not in DECODERS:
@@ -27,7 +27,7 @@ def decoder(value: Any) -> str:
     return written
 
 
-def uuid(value: Any) -> str:
+def full_uuid(value: Any) -> str:
     """`2a6e` or the full form → the full form."""
     written = text(value).lower()
     if _SHORT.fullmatch(written):
@@ -38,7 +38,7 @@ def uuid(value: Any) -> str:
     return written
 
 
-def form(value: Any) -> str:
+def known_form(value: Any) -> str:
     """One of the forms a characteristic can have: `uint16`, `float32`, `text`."""
     written = text(value)
     known = [*FORMS, TEXT, "number"]
@@ -54,8 +54,8 @@ class BluetoothPoint(Settings):
 
     value: str | None = None
     part: str | None = None
-    characteristic: Annotated[str, PlainValidator(uuid), as_text("")] | None = None
-    form: Annotated[str, PlainValidator(form), as_text("")] = Field("number", alias="as")
+    characteristic: Annotated[str, PlainValidator(full_uuid), as_text("")] | None = None
+    form: Annotated[str, PlainValidator(known_form), as_text("")] = Field("number", alias="as")
     order: Literal["little", "big"] = "little"
     at: Whole = 0
     scale: Number = 1.0
@@ -82,7 +82,7 @@ class BluetoothTest(Settings):
 class BluetoothProfile(ProfileSettings):
     """A profile file of `kind: bluetooth`."""
 
-    decoder: Annotated[str, PlainValidator(decoder), as_text("")] | None = None
+    decoder: Annotated[str, PlainValidator(known_decoder), as_text("")] | None = None
     name: str | None = None
     keep_connected: Switch = False
     points: dict[str, BluetoothPoint]

@@ -29,20 +29,20 @@ class RadioSettings(Settings):
 
 
 class SensorSettings(DeviceSettings):
-    """`devices.<name>` on a radio."""
+    """`devices.<name>` on a radio. `mac` is required, which `compile` says."""
 
-    mac: Mac
+    mac: Mac | None = None
     key: SecretName | None = None
 
 
 def compile_radio(name: str, settings: Settings, devices: Sequence[DeviceInput]) -> Compiled:
     """One radio and its sensors → what the driver runs."""
     assert isinstance(settings, RadioSettings)  # noqa: S101 - by construction of KIND
-    enabled = [device for device in devices if device.settings.enabled]
+    enabled = [d for d in devices if d.settings.enabled and _settings(d).mac]
     beacons = [_beacon(device) for device in enabled if _profile(device).decoder]
     sensors = [_sensor(device) for device in enabled if not _profile(device).decoder]
     spec = RadioPlan(settings.adapter, settings.scan == "passive", beacons, sensors)
-    problems = list(_twice(name, devices))
+    problems = [*_missing(devices), *_twice(name, devices)]
     for device in devices:
         problems += [*_intervals(device), *_keys(device)]
     return Compiled(
@@ -58,7 +58,7 @@ def _beacon(device: DeviceInput) -> Beacon:
     profile, settings = _profile(device), _settings(device)
     return Beacon(
         device.name,
-        settings.mac,
+        settings.mac or "",
         profile.decoder or "",
         [_pick(name, point, device) for name, point in _points(device)],
         key=str(settings.key) if settings.key else None,
@@ -69,7 +69,7 @@ def _beacon(device: DeviceInput) -> Beacon:
 def _sensor(device: DeviceInput) -> Sensor:
     profile = _profile(device)
     asks = [_ask(name, point, device) for name, point in _points(device)]
-    mac = _settings(device).mac
+    mac = _settings(device).mac or ""
     return Sensor(device.name, mac, _every_s(device), asks, keep_connected=profile.keep_connected)
 
 
@@ -146,17 +146,31 @@ def _device(connection: str, device: DeviceInput) -> plan.Device:
         device.name,
         settings.profile,
         connection,
-        settings.mac,
+        settings.mac or "",
         every_s,
         settings.enabled,
         points,
     )
 
 
+def _missing(devices: Sequence[DeviceInput]) -> Iterator[Problem]:
+    for device in devices:
+        if _settings(device).mac is None:
+            yield Problem(
+                ("devices", device.name),
+                f"'{device.name}' is a Bluetooth sensor and has no address",
+                fix="add  mac: A4:C1:38:A1:B2:C3   (from `fieldpost scan ble` or its label)",
+                spot=Spot.KEY,
+                code="missing",
+            )
+
+
 def _twice(name: str, devices: Sequence[DeviceInput]) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for device in devices:
         mac = _settings(device).mac
+        if mac is None:
+            continue
         if mac in seen:
             yield Problem(
                 ("devices", device.name, "mac"),

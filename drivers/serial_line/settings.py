@@ -11,15 +11,11 @@ from agent.prepare.kinds import (
     DeviceSettings,
     Problem,
     Settings,
-    Severity,
     Spot,
 )
 from agent.prepare.types import SerialLine
 from drivers.serial_line.plan import LinePlan, Pick, Speaker
 from drivers.serial_line.profile import LinePoint, LinesProfile
-
-STABLE = "/dev/serial/"
-NUMBERED = ("/dev/ttyUSB", "/dev/ttyACM")
 
 
 class LineSettings(Settings):
@@ -39,7 +35,7 @@ def compile_line(name: str, settings: Settings, devices: Sequence[DeviceInput]) 
     line = settings.line
     speakers = [_speaker(device) for device in devices if device.settings.enabled]
     spec = LinePlan(settings.port, line.baud, line.data_bits, line.parity, line.stop_bits, speakers)
-    problems = [*_port(name, settings.port), *_shared(name, speakers)]
+    problems = list(_shared(name, speakers))
     for device in devices:
         problems += _intervals(device)
     return Compiled(
@@ -114,21 +110,12 @@ def _device(connection: str, device: DeviceInput) -> plan.Device:
     )
 
 
-def _port(name: str, port: str) -> Iterator[Problem]:
-    if port.startswith(NUMBERED):
-        yield Problem(
-            ("connections", name, "port"),
-            f"{port} can change to another adapter after a reboot",
-            fix=f"paste the stable name shown by `fieldpost scan serial`  ({STABLE}by-id/...)",
-            severity=Severity.WARNING,
-            code="port",
-        )
-
-
 def _shared(name: str, speakers: Sequence[Speaker]) -> Iterator[Problem]:
     """Two devices on one line are fine as long as every line belongs to one of them."""
+    told = set()
     for first, second in combinations(speakers, 2):
-        if _collide(first, second):
+        if second.device not in told and _collide(first, second):
+            told.add(second.device)
             yield Problem(
                 ("devices", second.device, "via"),
                 f"'{second.device}' and '{first.device}' both take every line of {name}",
