@@ -70,7 +70,7 @@ async def slave(port: int) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await server.shutdown()
+        await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus has no types here
 
 
 @contextmanager

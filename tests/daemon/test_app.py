@@ -16,7 +16,7 @@ from tests.daemon.plant import PROFILE, Site, broker, ended, slave
 
 FORBIDDEN = {
     "agent.prepare", "agent.status", "agent.cli.app",
-    "bleak", "click", "fastapi", "httpx", "pydantic", "rich", "ruamel", "serial.tools",
+    "bleak", "click", "fastapi", "httpx", "pydantic", "rich.console", "ruamel", "serial.tools",
     "sqlite_utils", "starlette", "uvicorn",
 }  # fmt: skip
 
@@ -95,12 +95,12 @@ async def test_a_bad_file_never_stops_collection(plant: Site) -> None:
     daemon = plant.run()
     await plant.until(delivered)
     ended(daemon)
-    plant.config.write_text(plant.config.read_text().replace("address: 1", "adress: 1"))
+    plant.config.write_text(plant.config.read_text().replace("address: 1", "addres: 1"))
     daemon = plant.run()
     try:
         await plant.until(delivered)
         rejected = plant.snapshot()["status"]["configuration"]["rejected"]
-        assert "'adress' is not a setting of 'meter'" in rejected
+        assert "'addres' is not a setting of 'meter'" in rejected
     finally:
         ended(daemon)
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from agent.cloud import Batch, BatchRefused, BatchTooLarge, Receipt, Unreachable
 from agent.daemon.uplink.delivery import Delivery
@@ -73,6 +74,7 @@ async def test_poison_is_isolated_and_all_others_arrive_in_order(
     poison = data.draw(st.sets(st.integers(0, count - 1), max_size=3))
 
     class Judge(ScriptedCloud):
+        @override
         async def send(self, batch: Batch) -> Receipt:
             if poison & {r.seq for r in batch.records}:
                 self.requests.append([])

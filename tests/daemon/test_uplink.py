@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 from agent.clock import SystemClock
 from agent.cloud import Cloud, Limits, Unreachable, Vitals
+from agent.daemon.buffer import Outbox
 from agent.daemon.uplink import Uplink
 from agent.errors import FieldpostError
 from agent.plan import Destination
@@ -23,7 +25,7 @@ async def running(
     cloud: Cloud, outbox: ListOutbox, report: Reported, every_s: float = SOON_S
 ) -> AsyncIterator[Uplink]:
     destination = Destination("archive", "http", "x:y", every_s, None, {})
-    uplink = Uplink(destination, lambda: cloud, outbox, report, SystemClock())
+    uplink = Uplink(destination, lambda: cloud, cast("Outbox", outbox), report, SystemClock())
     async with asyncio.TaskGroup() as group:
         task = group.create_task(uplink.run(vitals), name="uplink")
         yield uplink
