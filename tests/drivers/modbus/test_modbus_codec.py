@@ -1,6 +1,8 @@
 """Bytes to values: orders, widths, conversions."""
 
 import struct
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,9 @@ from drivers.modbus.layout import Field, block_of, fields_of, pieces
 from drivers.modbus.plan import Companion, Conversion, Operation, Order, Table
 
 
-def one(code: str, payload: bytes, order: Order = Order.ABCD, how: Conversion | None = None):  # type: ignore[no-untyped-def]  # a value of any kind
+def one(
+    code: str, payload: bytes, order: Order = Order.ABCD, how: Conversion | None = None
+) -> tuple[Any, Sequence[str]]:
     count = len(payload) // 2
     block = block_of([Field("x", Table.HOLDING, 7, code, count, order)])
     decoded = BlockCodec(block, {"x": how} if how else {}).decode(payload)

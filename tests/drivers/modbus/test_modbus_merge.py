@@ -1,6 +1,6 @@
 """Merged requests read what single ones would, for the least line time."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,10 +81,10 @@ def test_no_other_cut_is_cheaper(addresses: list[int], allowed: Limits) -> None:
     def price(cuts: tuple[int, ...]) -> float:
         edges = [0, *cuts, len(wanted)]
         total = 0.0
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in pairwise(edges):
             run = wanted[low:high]
             span = run[-1].end - run[0].at
-            gaps = [b.at - a.end for a, b in zip(run, run[1:], strict=False)]
+            gaps = [b.at - a.end for a, b in pairwise(run)]
             if span > allowed.block or max(gaps, default=0) > allowed.hole:
                 return float("inf")
             total += LINE.request + LINE.register * span

@@ -202,7 +202,7 @@ class Rs485Bus:
     def __init__(self, *nodes: str, baud: int = 0, echo: bool = False, seed: int = 1) -> None:
         self._room = tempfile.TemporaryDirectory(prefix="rs485-")
         options = ["--dir", self._room.name, "--baud", str(baud), "--seed", str(seed)]
-        self._child = subprocess.Popen(  # noqa: S603 -- our own words
+        self._child = subprocess.Popen(
             [sys.executable, __file__, *options, *(["--echo"] if echo else []), *nodes],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

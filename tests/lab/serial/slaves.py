@@ -44,8 +44,8 @@ def compiled(source: str) -> Path:
 @contextmanager
 def slave(*arguments: str) -> Iterator[int]:
     """One libmodbus slave; yields its TCP port, 0 on a serial line."""
-    command = [compiled("mbslave.c"), *arguments]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 -- our words
+    command = [str(compiled("mbslave.c")), *arguments]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert child.stdout
     try:
         word, _, port = child.stdout.readline().partition(" ")
@@ -63,7 +63,7 @@ def on_line(port: str, unit: int, baud: int = 19200) -> AbstractContextManager[i
 
 
 def _run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 -- ours
+    return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
 def _cache() -> Path:
