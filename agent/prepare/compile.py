@@ -149,11 +149,13 @@ def _compiled(found: Read, origin: plan.Origin, kinds: Kinds, findings: Findings
 def _destinations(
     found: Read, site: plan.Site, devices: Mapping[str, plan.Device], findings: Findings
 ) -> Iterator[tuple[str, plan.Destination]]:
+    wrong = {name: _wrong(name) for name in found.gateway.devices} if found.gateway else {}
+    known = {**wrong, **devices}
     for name, target in found.targets.items():
         settings = target.settings
         if settings is None:
             continue
-        spec, secrets, problems = target.kind.compile(name, settings, site, devices)
+        spec, secrets, problems = target.kind.compile(name, settings, site, known)
         findings.add(problems)
         yield (
             name,
@@ -167,6 +169,11 @@ def _destinations(
                 secrets,
             ),
         )
+
+
+def _wrong(name: str) -> plan.Device:
+    """In the place of a device whose settings are wrong: destinations may name it all the same."""
+    return plan.Device(name, "", "", "", None, enabled=False, points={})
 
 
 def _site(gateway: Gateway) -> plan.Site:

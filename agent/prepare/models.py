@@ -170,5 +170,5 @@ class Gateway(Settings):
     connections: Entries = Field(default_factory=dict)
     devices: Entries = Field(default_factory=dict)
     cloud: Entries = Field(default_factory=dict)
-    status: Annotated[Status, OrNothing] = Status()
-    health: Annotated[Health, OrNothing] = Health()
+    status: Annotated[Status, OrNothing] = Field(default_factory=Status)
+    health: Annotated[Health, OrNothing] = Field(default_factory=Health)

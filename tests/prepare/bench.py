@@ -6,7 +6,6 @@ from pathlib import Path
 
 from agent.prepare.compile import Outcome, prepare
 from agent.prepare.registry import Kinds
-from tests.prepare import standins
 
 HERE = Path(__file__).parent
 SAMPLE = (HERE / "gateway.yaml").read_text(encoding="utf-8")
@@ -41,7 +40,7 @@ class Bench:
 
     def __init__(self, folder: Path, kinds: Kinds | None = None) -> None:
         self.file = folder / "gateway.yaml"
-        self._kinds = kinds or standins.kinds()
+        self._kinds = kinds
         (folder / "profiles").mkdir()
         for profile in (HERE / "profiles").glob("*.yaml"):
             self.profile(profile.stem, profile.read_text(encoding="utf-8"))
