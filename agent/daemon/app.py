@@ -15,6 +15,7 @@ import agent
 from agent import logging
 from agent.clock import SystemClock
 from agent.daemon import page
+from agent.daemon.audit import Audit
 from agent.daemon.gateway import Gateway
 from agent.daemon.plans import NoPlanError, Plans
 from agent.daemon.rounds import Progress, Rounds
@@ -68,6 +69,7 @@ class Daemon:
         self._clock = SystemClock()
         self._service = Service()
         self._plans = Plans(config, state, self._clock)
+        self._audit = Audit(state, self._clock)
         self._stopped = asyncio.Event()
 
     async def run(self) -> int:
@@ -83,10 +85,14 @@ class Daemon:
         applied = await self._plans.obtain()
         gateway = Gateway(applied, self._config.parent, self._state, self._clock)
         await gateway.open()
+        self._audit.open()
+        started = {"version": agent.__version__, "configuration": applied.version}
+        self._audit.note("fieldpost", "daemon.started", started, "ok")
         try:
             await self._serve(gateway)
         finally:
             self._service.stopping()
+            self._audit.close()
             await gateway.buffer.close()
         log.info("Stopped; everything accepted is committed.", event_type="daemon.stopped")
         return 0
@@ -113,8 +119,9 @@ class Daemon:
 
     def _parts(self, gateway: Gateway) -> dict[str, Coroutine[object, object, None]]:
         tokens = Tokens(self._state, self._clock)
-        verbs = Answers(gateway, tokens).verbs()
-        server = SocketServer(self._socket, verbs, Roles.of_this_machine())
+        verbs = Answers(gateway, tokens, self._audit).verbs()
+        roles = Roles.of_this_machine()
+        server = SocketServer(self._socket, verbs, roles, self._audit.asked)
         parts: dict[str, Coroutine[object, object, None]] = {"socket": server.run()}
         for name, supervisor in gateway.supervisors.items():
             parts[f"connection {name}"] = supervisor.run()

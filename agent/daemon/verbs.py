@@ -9,6 +9,7 @@ import agent
 from agent.client.role import Role
 from agent.clock import iso
 from agent.daemon import recent
+from agent.daemon.audit import Audit
 from agent.daemon.conversation import Peer, Verb
 from agent.daemon.gateway import Gateway
 from agent.daemon.tokens import Tokens, as_json
@@ -23,6 +24,7 @@ class Answers:
 
     gateway: Gateway
     tokens: Tokens
+    audit: Audit
 
     def verbs(self) -> Mapping[str, Verb]:
         """Every verb by name."""
@@ -37,6 +39,8 @@ class Answers:
             "token.used": Verb(Role.ADMIN, self.token_used, status=True),
             "token.add": Verb(Role.ADMIN, self.token_add, changes=True),
             "token.revoke": Verb(Role.ADMIN, self.token_revoke, changes=True),
+            "audit": Verb(Role.ADMIN, self.list_audit, status=True),
+            "audit.note": Verb(Role.ADMIN, self.audit_note, status=True),
         }
 
     async def ping(self, _args: Json, _peer: Peer) -> Json:
@@ -98,6 +102,21 @@ class Answers:
     async def token_revoke(self, args: Json, _peer: Peer) -> Json:
         """Whoever holds that token is out."""
         return as_json(self.tokens.revoke(str(args.get("name"))))
+
+    async def list_audit(self, _args: Json, _peer: Peer) -> Json:
+        """The newest lines of the audit log."""
+        return {"lines": list(self.audit.newest())}
+
+    async def audit_note(self, args: Json, _peer: Peer) -> Json:
+        """What the status service let in or kept out."""
+        facts = args.get("facts")
+        self.audit.note(
+            str(args.get("who")),
+            str(args.get("what")),
+            facts if isinstance(facts, dict) else {},
+            str(args.get("result")),
+        )
+        return {}
 
     def _device(self, args: Json) -> str:
         name = str(args.get("device", ""))
