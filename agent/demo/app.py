@@ -86,7 +86,7 @@ async def run(options: Options, screen: Screen) -> Summary:
                 said = await instruments.produced()
             finally:
                 await daemon.stop()
-        return reckon(said, cloud.held(), told, stage.lives)
+            return reckon(said, cloud.held(), told, stage.lives)
 
 
 async def play(stage: Stage, options: Options) -> None:

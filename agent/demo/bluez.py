@@ -16,6 +16,7 @@ from dbus_fast.aio import MessageBus
 from agent.demo import air
 from agent.demo.air import ADAPTER, ADAPTER_PATH, CHARACTERISTIC, DEVICE, Advert, Properties
 from agent.demo.bus import private_bus
+from agent.demo.listeners import Listeners, gone, watch
 from agent.demo.objects import MANAGER, PROPERTIES, ObjectTree, is_set
 from agent.demo.trouble import FAILED, Refusal, Trouble, Troubles
 
@@ -71,7 +72,7 @@ class Bluez:
         self._bus: MessageBus | None = None
         self._tree = ObjectTree(self._send)
         self._passive = passive
-        self._monitors: set[str] = set()
+        self._listeners = Listeners()
         self._adverts: dict[str, Advert] = {}
         self._troubles = Troubles()
         self._queue: asyncio.Queue[Message] = asyncio.Queue()
@@ -81,6 +82,7 @@ class Bluez:
         """The service starts: from here on it can be called, and the adapter is there."""
         bus = await MessageBus(bus_address=self.address).connect()
         bus.add_message_handler(self._take)
+        await watch(bus)
         await bus.request_name(NAME)
         self._bus = bus
         self.plug()
@@ -90,7 +92,7 @@ class Bluez:
         if self._bus is not None:
             self._bus.disconnect()
         self._bus = None
-        self._monitors.clear()
+        self._listeners.clear()
         self._tree.forget()
 
     async def serve(self) -> None:
@@ -103,10 +105,7 @@ class Bluez:
     @property
     def scanning(self) -> bool:
         """Whether somebody listens and the radio is on."""
-        adapter = self._adapter
-        return is_set(adapter, "Powered") and (
-            is_set(adapter, "Discovering") or bool(self._monitors)
-        )
+        return is_set(self._adapter, "Powered") and bool(self._listeners)
 
     async def listened(self) -> None:
         """Wait until somebody scans."""
@@ -152,7 +151,7 @@ class Bluez:
 
     def power(self, *, on: bool) -> None:
         """The adapter is switched on or off (rfkill)."""
-        self._monitors.clear()
+        self._listeners.clear()
         self._switch(ADAPTER_PATH, ADAPTER, "Discovering", on=False)
         self._switch(ADAPTER_PATH, ADAPTER, "Powered", on=on)
 
@@ -163,7 +162,7 @@ class Bluez:
 
     def unplug(self) -> None:
         """The adapter is pulled out, and every sensor with it."""
-        self._monitors.clear()
+        self._listeners.clear()
         for path in reversed([ADAPTER_PATH, *self._tree.below(ADAPTER_PATH)]):
             self._tree.remove(path)
 
@@ -175,7 +174,9 @@ class Bluez:
         self._tree.change(path, interface, {name: air.ON if on else air.OFF})
 
     def _take(self, call: Message) -> bool:
-        """Queue what is asked of us; replies and signals are others' business."""
+        """Queue what is asked of us, notice who leaves; all else is others' business."""
+        if (program := gone(call)) is not None:
+            self._listeners.left(program)
         ours = call.message_type is MessageType.METHOD_CALL
         if ours:
             self._queue.put_nowait(call)
@@ -247,16 +248,17 @@ class Bluez:
         starts = call.member == "StartDiscovery"
         if not starts and not is_set(self._adapter, "Discovering"):
             raise Refusal(FAILED, "No discovery started")
+        (self._listeners.add if starts else self._listeners.discard)(call, "discovery")
         self._switch(ADAPTER_PATH, ADAPTER, "Discovering", on=starts)
         self._listened.set()
         return []
 
     async def _monitor(self, call: Message) -> Body:
         if call.member == "RegisterMonitor":
-            self._monitors.add(call.body[0])
+            self._listeners.add(call, call.body[0])
             self._listened.set()
         else:
-            self._monitors.discard(call.body[0])
+            self._listeners.discard(call, call.body[0])
         return []
 
     async def _connect(self, call: Message) -> Body:
