@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.driver import DeviceFault, Instant, Quality, Reading, Reason, Sink, Value
+from agent.errors import DeviceNotFoundError, NotFoundError
 from drivers.bluetooth.adapter import gone
 from drivers.bluetooth.gatt import FAR
 from drivers.bluetooth.plan import Ask, Pick, RadioPlan, Sensor, Timing
@@ -65,20 +66,33 @@ class Desk:
         Raises:
             DeviceFault: it was not heard, or did not answer.
             DriverError: the adapter is not there.
+            NotFoundError: there is no such device or point on this radio.
         """
+        wanted = self._wanted(device, point)
         if self._sink is None:
             message = f"the Bluetooth adapter {self._adapter} is not there"
             raise gone(message, "fieldpost doctor bluetooth")
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         sensor = self._sensors.get(device)
-        picks: Sequence[Pick | Ask]
-        if sensor is not None:
-            answer, picks = await self._asked(sensor, self._sink), sensor.asks
-        else:
-            answer, picks = await self._heard(device), self._beacons[device].picks
+        answer = await (self._asked(sensor, self._sink) if sensor else self._heard(device))
         ms = (loop.time() - began_s) * 1000
-        return [_reading(pick, answer, ms) for pick in picks if point in (None, pick.point)]
+        return [_reading(pick, answer, ms) for pick in wanted]
+
+    def _wanted(self, device: str, point: str | None) -> Sequence[Pick | Ask]:
+        picks: Sequence[Pick | Ask]
+        if device in self._sensors:
+            picks = self._sensors[device].asks
+        elif device in self._beacons:
+            picks = self._beacons[device].picks
+        else:
+            message = f"there is no device called '{device}' on this radio"
+            raise DeviceNotFoundError(message)
+        wanted = [pick for pick in picks if point in (None, pick.point)]
+        if not wanted:
+            message = f"'{device}' has no point '{point}'"
+            raise NotFoundError(message)
+        return wanted
 
     async def _asked(self, sensor: Sensor, sink: Sink) -> Answer:
         found = await self._rounds.ask(sensor.mac)

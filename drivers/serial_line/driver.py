@@ -14,6 +14,7 @@ from agent.driver import (
     Secret,
     Sink,
 )
+from agent.errors import DeviceNotFoundError, NotFoundError
 from agent.plan import from_json
 from drivers.serial_line.cycle import QUIET_NS, Cycle, Heard
 from drivers.serial_line.frames import Damage, Framer, Line
@@ -80,8 +81,13 @@ class LineDriver:
         Raises:
             DeviceFault: it said nothing in time.
             DriverError: the port is not open.
+            NotFoundError: there is no such device or point on this line.
         """
-        listener = next(one for one in self._listeners if one.device == device)
+        listener = self._find(device)
+        wanted = [pick for pick in listener.picks if point in (None, pick.point)]
+        if not wanted:
+            message = f"'{device}' has no point '{point}'"
+            raise NotFoundError(message)
         if not self._open:
             raise gone(self._plan.port)
         future: asyncio.Future[Heard] = asyncio.get_running_loop().create_future()
@@ -96,8 +102,14 @@ class LineDriver:
         finally:
             listener.waiting.discard(future)
         ms = (asyncio.get_running_loop().time() - began_s) * 1000
-        wanted = [pick for pick in listener.picks if point in (None, pick.point)]
         return [_reading(pick, heard, ms) for pick in wanted]
+
+    def _find(self, device: str) -> _Listener:
+        for listener in self._listeners:
+            if listener.device == device:
+                return listener
+        message = f"there is no device called '{device}' on this line"
+        raise DeviceNotFoundError(message)
 
     async def _listen(self, port: Port, sink: Sink) -> None:
         framer = Framer()
