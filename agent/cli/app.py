@@ -8,23 +8,24 @@ import click
 from agent.cli import verb
 from agent.cli.failure import INTERRUPTED, Failure, stop_quietly
 
-# In the order of the work. Each is loaded when it is asked for: `status` needs no compiler.
-VERBS: Mapping[str, str] = {
-    "init": "agent.cli.init:init",
-    "check": "agent.cli.check:check",
-    "run": "agent.cli.service:run",
-    "status": "agent.cli.status:status",
-    "doctor": "agent.cli.doctor:doctor",
-    "log": "agent.cli.log:log",
-    "queue": "agent.cli.queue:queue",
-    "read": "agent.cli.read:read",
-    "profiles": "agent.cli.profiles:profiles",
-    "profile": "agent.cli.profiles:profile",
-    "secret": "agent.cli.secrets:secret",
-    "token": "agent.cli.token:token",
-    "demo": "agent.cli.demo:demo",
-    "prepare": "agent.cli.check:prepare",
-    "version": "agent.cli.version:version",
+# In the order of the work: where each is, and its line of the help. A verb is loaded when it is asked
+# for: `status` needs no compiler, and the list of verbs needs none of them.
+VERBS: Mapping[str, tuple[str, str]] = {
+    "init": ("agent.cli.init:init", "write a commented starter file"),
+    "check": ("agent.cli.check:check", "check a configuration; nothing is applied"),
+    "run": ("agent.cli.service:run", "the daemon; what the systemd unit starts"),
+    "status": ("agent.cli.status:status", "one screen: devices, clouds, the gateway itself"),
+    "doctor": ("agent.cli.doctor:doctor", "every check, and what to do about each finding"),
+    "log": ("agent.cli.log:log", "what happened, one sentence each"),
+    "queue": ("agent.cli.queue:queue", "what waits for each cloud"),
+    "read": ("agent.cli.read:read", "values of a device or a point, now"),
+    "profiles": ("agent.cli.profiles:profiles", "every meter and sensor we know"),
+    "profile": ("agent.cli.profiles:profile", "one device profile"),
+    "secret": ("agent.cli.secrets:secret", "passwords and keys of the configuration"),
+    "token": ("agent.cli.token:token", "who may use the status page and the API"),
+    "demo": ("agent.cli.demo:demo", "everything without hardware"),
+    "prepare": ("agent.cli.check:prepare", "compile a configuration to a plan"),
+    "version": ("agent.cli.version:version", "which fieldpost this is"),
 }
 
 
@@ -41,9 +42,15 @@ class Verbs(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        module, _, name = VERBS[cmd_name].partition(":")
+        module, _, name = VERBS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them without loading them."""
+        del ctx
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -69,7 +69,7 @@ def test_a_typing_error_has_a_neighbour(fieldpost: Fieldpost) -> None:
 
 def test_the_order_of_the_help_is_the_order_of_the_work(fieldpost: Fieldpost) -> None:
     lines = [line.split()[0] for line in fieldpost("--help").out.splitlines() if line]
-    shown = lines[lines.index("Commands:") + 1 :]
+    shown = lines[lines.index("Verbs:") + 1 :]
     assert shown == list(VERBS)
 
 
@@ -82,7 +82,7 @@ def loaded(*arguments: str) -> set[str]:
         f"sys.argv = ['fieldpost', *{arguments!r}]\n"
         "main()\n"
     )
-    done = subprocess.run(  # noqa: S603  # our own interpreter and our own text
+    done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=8
     )
     return set(done.stderr.splitlines())
