@@ -45,6 +45,11 @@ class Inbox:
         self._waiting: deque[ServiceInfo] = deque(maxlen=LONGEST)
         self._arrived = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """How many have not been taken yet."""
+        return len(self._waiting)
+
     def offer(self, info: ServiceInfo) -> bool:
         """Keep an advertisement, unless it repeats the one before or there are too many."""
         sender = self._senders.setdefault(info.address, _Sender(info.time))

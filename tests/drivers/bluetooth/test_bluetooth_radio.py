@@ -1,0 +1,94 @@
+"""One scan for ever: what starts it again, and what ends it in words."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from agent.demo.bluez import Bluez, stand_in
+from agent.demo.trouble import Trouble
+from agent.driver import ConnectionState, DriverError
+from drivers.bluetooth.driver import BluetoothDriver
+from drivers.bluetooth.plan import Timing
+from tests.drivers.bluetooth.sensors import COLD_ROOM, QUICK, listening, radio_plan, ruuvi
+from tests.lab.sink import KeepingSink
+
+IMPATIENT = replace(QUICK, check_s=0.02, silence_s=0.1)
+
+
+async def test_where_a_passive_scan_is_not_offered_it_scans_actively(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with stand_in(passive=False) as bluez:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bluez.address)
+        async with listening(bluez, radio_plan(COLD_ROOM, passive=True)) as (sink, _):
+            bluez.hear(ruuvi())
+            await sink.heard()
+    assert "StartDiscovery" in bluez.calls
+
+
+async def test_a_scan_that_has_died_unnoticed_is_mended(bluez: Bluez) -> None:
+    async with listening(bluez, radio_plan(COLD_ROOM), timing=IMPATIENT) as (sink, _):
+        bluez.stuck = True  # only a power cycle helps, as with BlueZ before 5.88
+        async with asyncio.timeout(5):
+            while not sink.samples:
+                bluez.hear(ruuvi())
+                await asyncio.sleep(0.02)
+    assert list(bluez.calls).count("StartDiscovery") == 3
+    assert "Set" in bluez.calls
+
+
+async def test_where_there_is_nothing_to_hear_it_is_tried_ever_less_often(bluez: Bluez) -> None:
+    async with listening(bluez, radio_plan(COLD_ROOM), timing=IMPATIENT):
+        await asyncio.sleep(1.5)
+    assert 4 <= list(bluez.calls).count("StartDiscovery") <= 6
+    assert list(bluez.calls).count("Set") == 2
+
+
+async def test_a_bluetoothd_that_was_started_anew_is_asked_to_scan_again(bluez: Bluez) -> None:
+    async with listening(bluez, radio_plan(COLD_ROOM)) as (sink, _):
+        bluez.stop()
+        await bluez.start()
+        async with asyncio.timeout(5):
+            await bluez.listened()
+        bluez.hear(ruuvi())
+        await sink.heard()
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [("power", "switched off"), ("unplug", "is not there"), ("stop", "is not running")],
+)
+async def test_what_goes_away_is_named(bluez: Bluez, what: str, words: str) -> None:
+    driver = BluetoothDriver(radio_plan(COLD_ROOM), {}, QUICK)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(ended(driver), name="driver")
+        await bluez.listened()
+        if what == "power":
+            bluez.power(on=False)
+        else:
+            {"unplug": bluez.unplug, "stop": bluez.stop}[what]()
+    error = running.result()
+    assert error.state is ConnectionState.GONE
+    assert words in error.message
+    assert error.action
+
+
+async def test_a_bluetoothd_that_hangs_is_not_waited_for(bluez: Bluez) -> None:
+    bluez.trouble("StartDiscovery", Trouble(hang_s=30))
+    driver = BluetoothDriver(radio_plan(COLD_ROOM), {}, Timing())
+    async with asyncio.timeout(5):
+        error = await ended(driver)
+    assert "does not answer" in error.message
+
+
+async def test_a_scan_that_is_refused_says_why(bluez: Bluez) -> None:
+    bluez.trouble("StartDiscovery", Trouble(text="Operation already in progress"))
+    error = await ended(BluetoothDriver(radio_plan(COLD_ROOM), {}, QUICK))
+    assert "cannot scan" in error.message
+
+
+async def ended(driver: BluetoothDriver) -> DriverError:
+    with pytest.raises(DriverError) as caught:
+        await driver.run(KeepingSink())
+    return caught.value
