@@ -8,8 +8,8 @@ import click
 from agent.cli import verb
 from agent.cli.failure import INTERRUPTED, Failure, stop_quietly
 
-# In the order of the work: where each is, and its line of the help. A verb is loaded when it is asked
-# for: `status` needs no compiler, and the list of verbs needs none of them.
+# In the order of the work: where each is, and its line of the help. A verb is loaded when it is
+# asked for: `status` needs no compiler, and the list of verbs needs none of them.
 VERBS: Mapping[str, tuple[str, str]] = {
     "init": ("agent.cli.init:init", "write a commented starter file"),
     "check": ("agent.cli.check:check", "check a configuration; nothing is applied"),
@@ -51,6 +51,7 @@ class Verbs(click.Group):
         del ctx
         with formatter.section("Verbs"):
             formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+        formatter.write("\nMore about one of them:  fieldpost VERB --help\n")
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import orjson
@@ -25,6 +26,7 @@ FILE_NAME = "tokens.json"
 MODE = 0o600
 SECRET_BYTES = 32
 TOKENS_MAX = 100  # far more than a site has screens; keeps list and file small
+USED_STEP_NS = 3_600_000_000_000  # an hour: one write to the card for so long
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # of the id: none that look alike
@@ -78,10 +80,11 @@ class Tokens:
         """Make a token; the text is shown now and never again.
 
         Raises:
-            ValidationError: name or role cannot be used.
+            ValidationError: name, role or end cannot be used.
         """
         tokens = self.all()
         _check(name, role, tokens)
+        _check_end(expires)
         number = "".join(secrets.choice(_LETTERS) for _ in range(_ID_LENGTH))
         text = f"fp_{number}_{secrets.token_urlsafe(SECRET_BYTES)}"
         created = iso(self._clock.now().wall_ns)
@@ -104,10 +107,15 @@ class Tokens:
         return gone
 
     def used(self, number: str) -> None:
-        """Remember that this token was used now. An unknown id is nobody's: ignored."""
-        now = iso(self._clock.now().wall_ns)
+        """Remember that this token was used now, to the hour: a page asks every five seconds.
+
+        An unknown id is nobody's: ignored.
+        """
+        now_ns = self._clock.now().wall_ns
+        since = iso(now_ns - USED_STEP_NS)
         tokens = self.all()
-        if any(t.id == number for t in tokens):
+        if any(t.id == number and (t.last_used or "") < since for t in tokens):
+            now = iso(now_ns)
             self._write([replace(t, last_used=now) if t.id == number else t for t in tokens])
 
     def _write(self, tokens: Sequence[Token]) -> None:
@@ -146,3 +154,13 @@ def _check(name: str, role: str, tokens: Sequence[Token]) -> None:
     if len(tokens) >= TOKENS_MAX:
         message = f"There are {TOKENS_MAX} tokens already: revoke some first."
         raise ValidationError(field="name", reason="too many", message=message)
+
+
+def _check_end(expires: str | None) -> None:
+    try:
+        zoned = expires is None or datetime.fromisoformat(expires).tzinfo is not None
+    except (TypeError, ValueError):
+        zoned = False
+    if not zoned:
+        message = f"'{expires}' is not a time like 2027-01-31T00:00:00Z."
+        raise ValidationError(field="expires", reason="malformed", message=message)

@@ -61,6 +61,21 @@ def test_the_last_use_is_remembered(tokens: Tokens) -> None:
     assert tokens.all()[0].last_used is not None
 
 
+def test_frequent_use_is_not_frequent_writing(tokens: Tokens, tmp_path: Path) -> None:
+    token, _ = tokens.add("one", "viewer")
+    tokens.used(token.id)
+    written = (tmp_path / FILE_NAME).stat().st_ino
+    tokens.used(token.id)
+    assert (tmp_path / FILE_NAME).stat().st_ino == written
+
+
+@pytest.mark.parametrize("expires", ["tomorrow", "2027-01-31T00:00:00", 7])
+def test_an_end_is_a_time_with_its_zone(tokens: Tokens, expires: str) -> None:
+    with pytest.raises(ValidationError, match="is not a time"):
+        tokens.add("one", "viewer", expires)
+    assert tokens.add("two", "viewer", "2027-01-31T00:00:00Z")[0].expires
+
+
 @pytest.mark.parametrize(
     ("name", "role", "field"),
     [("Kitchen", "viewer", "name"), ("", "viewer", "name"), ("kitchen", "root", "role")],
