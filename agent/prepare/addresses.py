@@ -18,6 +18,7 @@ _WORDS_OF_YAML: Final = frozenset({*SWITCHES, "y", "n", "null"})
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _SECRET: Final = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,128}", re.ASCII)
 _LINE: Final = re.compile(r"(\d+)\s+([78])([NEO])([12])", re.ASCII)
+_FILE: Final = re.compile(r"[\w./ -]*(?:\.zip|/[\w. -]*)", re.ASCII)
 _PAIR: Final = re.compile(r"[0-9A-F]{2}", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", re.ASCII)
 _ADDRESS_6: Final = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[\w.-]+)?", re.ASCII)
@@ -122,6 +123,8 @@ def secret_name(value: Any) -> SecretRef:
 def bundle_name(value: Any) -> BundleRef:
     """`secret:NAME` of a credential bundle → NAME."""
     written = text(value)
+    if not written.startswith(PREFIX) and not _FILE.fullmatch(written):
+        refuse("a secret must not stand in this file", code="secret_in_file")
     if not written.startswith(PREFIX):
         message = f"'{written}' is a file name; a bundle holds keys and is stored as a secret"
         fix = "fieldpost enroll FILE.zip  stores it and prints the line to write here"

@@ -132,7 +132,8 @@ def _unknown(fault: Fault) -> Problem:
 
 
 def _meant(fault: Fault) -> str | None:
-    return closest(fault.name, [name for name in fault.settings if name not in fault.block])
+    unused = [name for name in fault.settings if name not in fault.block]
+    return closest(fault.name, unused) or closest(fault.name, fault.settings)
 
 
 def _missing(fault: Fault) -> Problem:

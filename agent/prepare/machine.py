@@ -36,7 +36,7 @@ def secrets(found: Iterable[tuple[Keys, SecretRef]], config_dir: Path) -> Iterat
         try:
             missing = secret.find(name, config_dir) is None
             stored = _stored(config_dir) if missing else []
-        except PermissionError:
+        except OSError:  # above all: no permission
             message = "the secrets were not checked: only root and the service may read them"
             note = Severity.NOTE
             yield Problem((), message, "sudo fieldpost check", severity=note, code="secrets")

@@ -56,7 +56,7 @@ class Bench:
     def prepare(
         self, text: str | bytes = SAMPLE, environment: Mapping[str, str] | None = None
     ) -> Outcome:
-        """What comes of this text, as the technician would see it: without the bench's own lacks."""
+        """What comes of this text, without what only the bench lacks."""
         self.file.write_bytes(text if isinstance(text, bytes) else text.encode())
         outcome = prepare(self.file, kinds=self._kinds, environment=environment or {})
         kept = [p for p in outcome.problems if p.problem.code != NOT_PLUGGED_IN]

@@ -1,0 +1,163 @@
+"""The messages of the catalogue that come without an excerpt, and the rules for all of them."""
+
+import pytest
+
+from agent.prepare.compile import prepare
+from agent.prepare.kinds import Severity
+from agent.prepare.report import human
+from agent.prepare.source import Located
+from tests.prepare.bench import SAMPLE, Bench, changed
+
+
+def only(located: tuple[Located, ...]) -> tuple[str, str | None]:
+    assert len(located) == 1, human(located)
+    return located[0].problem.message, located[0].problem.fix
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "message", "fix"),
+    [
+        (48, "    enabled: maybe", "'maybe' is not yes or no", "write yes or no"),
+        (
+            48,
+            "    adress: 1",
+            "'adress' is now called 'address'",
+            "fieldpost migrate",
+        ),
+        (
+            55,
+            "      powr: {every: 1s}",
+            "'powr' is not a point of eastron-sdm120",
+            "did you mean 'power'?",
+        ),
+        (
+            55,
+            "      power: {every:1s}",
+            "a space is missing after ':'",
+            "every: 1s",
+        ),
+        (
+            37,
+            "    scan: pasive",
+            "'pasive' is not possible for 'scan'",
+            "did you mean passive?",
+        ),
+        (
+            53,
+            "    every:",
+            "'every' is empty",
+            "write a value behind it, or delete the line",
+        ),
+        (
+            12,
+            "  may_lose: 10s",
+            "10s is out of range: may_lose goes from 0s to 5s",
+            "write 1s, or 5s for the least wear of the card",
+        ),
+        (
+            54,
+            "    points: yes",
+            "'points' holds settings of its own, not one value",
+            "write them below  points:  with 2 more spaces before each",
+        ),
+    ],
+)
+def test_one_slip_is_one_message(
+    bench: Bench, line: int, text: str, message: str, fix: str
+) -> None:
+    lines = {line: text}
+    if text.strip().startswith("adress"):
+        lines[46] = ""
+    if text.strip() == "points: yes":
+        lines[55] = ""
+    assert only(bench.prepare(changed(SAMPLE, lines)).problems) == (message, fix)
+
+
+def test_a_section_without_content_says_what_to_add(bench: Bench) -> None:
+    lines = dict.fromkeys(range(8, 13), "")
+    assert only(bench.prepare(changed(SAMPLE, lines)).problems) == (
+        "'site' is empty",
+        "add a line  name: ...",
+    )
+
+
+def test_a_section_that_is_commented_out_is_fine(bench: Bench) -> None:
+    text = "site:\n  name: X\nconnections:\n#  a: 1\ndevices:\ncloud:\nstatus:\nhealth:\n"
+    outcome = bench.prepare(text)
+    assert outcome.problems == ()
+    assert outcome.plan is not None
+    assert outcome.plan.devices == {}
+
+
+def test_a_device_without_settings_says_what_to_add(bench: Bench) -> None:
+    text = "site: {name: X}\ndevices:\n  oven:\n"
+    assert only(bench.prepare(text).problems) == ("'oven' is empty", "add a line  profile: ...")
+
+
+def test_a_renamed_setting_still_works(bench: Bench) -> None:
+    outcome = bench.prepare(changed(SAMPLE, {46: "    adress: 1"}))
+    assert outcome.plan is not None
+    assert outcome.plan.devices["main-meter"].address == "1"
+    assert [located.problem.severity for located in outcome.problems] == [Severity.WARNING]
+    wrong = bench.prepare(changed(SAMPLE, {46: "    adress: 300"}))
+    assert wrong.problems[1].mark == wrong.problems[0].mark or wrong.problems[1].mark is not None
+
+
+def test_a_missing_section_is_told_without_a_place(bench: Bench) -> None:
+    outcome = bench.prepare("version: 1\ncloud:\n")
+    assert only(outcome.problems) == ("this file has no site", "add a line  site: ...")
+
+
+def test_a_profile_that_names_no_connection_there_is_says_what_to_add(bench: Bench) -> None:
+    text = (
+        "site: {name: X}\nconnections:\n  line: {kind: modbus-tcp, host: meter}\n"
+        "devices:\n  a: {profile: ruuvitag, via: line, mac: 'A4:C1:38:00:27:62'}\n"
+    )
+    assert only(bench.prepare(text).problems) == (
+        "'ruuvitag' is a bluetooth device, but 'line' is a modbus-tcp connection",
+        "add a connection with  kind: bluetooth",
+    )
+
+
+def test_secrets_that_may_not_be_looked_at_are_a_note(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name no file can have stands in for a folder without rights: tests may run as root."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/" + "x" * 300)
+    outcome = bench.prepare()
+    assert human(outcome.problems) == (
+        f"{bench.file}: note: the secrets were not checked: only root and the service may read "
+        "them\n      = fix: sudo fieldpost check\n"
+    )
+    assert outcome.plan is not None
+
+
+def test_a_missing_secret_is_told_and_the_gateway_starts_all_the_same(bench: Bench) -> None:
+    (bench.file.parent / "secrets" / "freezer-key").unlink()
+    outcome = bench.prepare()
+    assert only(outcome.problems) == (
+        "there is no secret called 'freezer-key'",
+        "fieldpost secret set freezer-key",
+    )
+    assert outcome.plan is not None
+
+
+def test_offline_asks_nothing_of_the_machine(bench: Bench) -> None:
+    for path in (bench.file.parent / "secrets").iterdir():
+        path.unlink()
+    bench.file.write_text(SAMPLE)
+    assert prepare(bench.file, offline=True, environment={}).problems == ()
+
+
+def test_an_adapter_that_is_not_plugged_in_is_a_warning(bench: Bench) -> None:
+    bench.file.write_text(SAMPLE)
+    outcome = prepare(bench.file, environment={})
+    found = {(p.problem.message, p.problem.severity) for p in outcome.problems}
+    assert found == {("this adapter is not plugged in now", Severity.WARNING)}
+
+
+def test_everything_that_is_wrong_is_told_in_the_order_of_the_file(bench: Bench) -> None:
+    lines = {11: "  buffer: 2", 21: "    line: 9600", 45: "    via: rs458", 118: "  listen: x"}
+    outcome = bench.prepare(changed(SAMPLE, lines))
+    assert [located.mark.line for located in outcome.problems if located.mark] == [11, 21, 45, 118]
+    assert outcome.plan is None
