@@ -30,10 +30,9 @@ class Screen:
         self._next_s = 0.0
 
     def note(self, text: str) -> None:
-        """Something happened; stays visible."""
+        """Something happened; stays visible on a terminal that is redrawn."""
         self._notes.append(text)
-        if not self._live:
-            self._write(f"{text}\n")
+        self._write(f"{text}\n")
 
     def show(self, elapsed_s: float, address: str, snapshot: Json | None) -> None:
         """The present state."""
