@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from agent.driver import (
     DeviceFault,
@@ -19,7 +20,7 @@ from agent.plan import from_json
 from drivers.serial_line.cycle import QUIET_NS, Cycle, Heard
 from drivers.serial_line.frames import Damage, Framer, Line
 from drivers.serial_line.plan import Found, LinePlan, Pick, Speaker
-from drivers.serial_line.port import Port, gone, identity
+from drivers.serial_line.port import SYSTEM, Port, gone, identity
 from drivers.serial_line.text import reader
 
 FAULT_EVERY_NS = 1_000_000_000  # a damaged line counts like a sample: about one a second
@@ -54,10 +55,12 @@ class LineDriver:
 
     Args:
         plan: the port and who speaks on it.
+        system: where the kernel tells which adapter is which.
     """
 
-    def __init__(self, plan: LinePlan) -> None:
+    def __init__(self, plan: LinePlan, system: Path = SYSTEM) -> None:
         self._plan = plan
+        self._system = system
         self._listeners = [_Listener(speaker) for speaker in plan.speakers]
         self._open = False
 
@@ -190,7 +193,7 @@ class LineDriver:
 
     def _recognise(self, sink: Sink) -> None:
         """Say so when the port's name now leads to another adapter than before."""
-        found = identity(self._plan.port)
+        found = identity(self._plan.port, self._system)
         before = _last_seen.get(self._plan.port, found)
         if found is not None:
             _last_seen[self._plan.port] = found

@@ -18,6 +18,7 @@ import serial  # type: ignore[import-untyped]  # pyserial has no types
 from agent.driver import ConnectionState, DriverError
 from drivers.serial_line.plan import LinePlan
 
+SYSTEM = Path("/sys")
 MOST_AT_ONCE = 4096  # bytes; what the kernel keeps of a line
 COME_BACK = "Waiting for it to come back; nothing else to do after plugging it in."
 SHORTEST_SERIAL = 4  # of an adapter; a shorter last word of its name is part of the model
@@ -115,7 +116,7 @@ def adapter(port: str) -> str:
     return number if "/by-id/" in port and numbered else port
 
 
-def identity(port: str, system: Path = Path("/sys")) -> str | None:
+def identity(port: str, system: Path = SYSTEM) -> str | None:
     """Which adapter answers at this port now: maker, model and serial number, as USB tells them.
 
     Returns:

@@ -1,17 +1,5 @@
-"""A private D-Bus with a stand-in BlueZ, for unmodified bleak."""
+"""Fixtures of the lab that are used here."""
 
-import shutil
-from collections.abc import AsyncIterator
+from tests.lab.bluez import bluez
 
-import pytest
-
-from agent.demo.bluez import Bluez, stand_in
-
-
-@pytest.fixture
-async def bluez(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bluez]:
-    if shutil.which("dbus-daemon") is None:
-        pytest.skip("there is no dbus-daemon: apt-get install dbus")
-    async with stand_in() as service:
-        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", service.address)
-        yield service
+__all__ = ["bluez"]
