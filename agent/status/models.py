@@ -1,0 +1,331 @@
+"""The answers of the API as models: status-page-and-api, sections 9 and 10.
+
+A field once published stays; new ones may appear, so everything lets unknown fields through.
+"""
+
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+Share = Annotated[float, Field(ge=0, le=1)]
+Value = bool | int | float | str
+
+
+class Model(BaseModel):
+    """What all answers have in common."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Meta(Model):
+    """About the answer, not of it."""
+
+    timestamp: str
+    version: str
+    request_id: str
+
+
+class Page(Meta):
+    """Of a list: which part it is."""
+
+    skip: int
+    limit: int
+    total: int
+
+
+class TelemetryMeta(Meta):
+    """Of telemetry: what was asked and how far back the answer is whole."""
+
+    device_id: str
+    count: int
+    resolution: str
+    next_since: str | None
+    complete_since: str
+
+
+class Answer(Model, Generic[T]):
+    """The platform's envelope around one thing."""
+
+    success: bool = True
+    data: T
+    meta: Meta
+
+
+class Listing(Model, Generic[T]):
+    """The envelope around a part of a list."""
+
+    success: bool = True
+    data: list[T]
+    meta: Page
+
+
+class Details(Model):
+    """Which field of the request is wrong, and why in a word or two."""
+
+    field: str
+    reason: str
+
+
+class Error(Model):
+    """What went wrong; programs use the code, people the message."""
+
+    code: str
+    message: str
+    details: Details | None = None
+
+
+class ErrorMeta(Model):
+    """About an error answer."""
+
+    timestamp: str
+    request_id: str
+
+
+class Failure(Model):
+    """The envelope of every 4xx and 5xx."""
+
+    success: bool = False
+    error: Error
+    meta: ErrorMeta
+
+
+class Gateway(Model):
+    """Which gateway this is."""
+
+    id: str
+    name: str
+    version: str
+    model: str | None
+    time: str
+    started_at: str | None
+    uptime_s: int
+    boot_uptime_s: int
+
+
+class Component(Model):
+    """One part of a health score and the reason that costs most."""
+
+    value: Share | None
+    reason: str
+    action: str | None
+    weight: Share | None = None
+    device: str | None = None
+
+
+class Problem(Model):
+    """One finding that a person can act on."""
+
+    code: str
+    severity: str
+    subject: str
+    since: str | None
+    message: str
+    action: str | None
+
+
+class Health(Model):
+    """The gateway's word, score and problems."""
+
+    status: str
+    score: Share | None
+    components: dict[str, Component]
+    problems: list[Problem]
+
+
+class Connection(Model):
+    """One wire or radio."""
+
+    kind: str
+    place: str
+    state: str
+    message: str | None
+    action: str | None
+
+
+class Destination(Model):
+    """One cloud and what waits for it."""
+
+    kind: str
+    state: str
+    last_ack_at: str | None
+    waiting_readings: int
+    oldest_at: str | None
+    drain_s: float | None
+    next_try_s: float | None
+    rejected_1h: int
+    lost_total: int
+    stored_partly_total: int
+
+
+class Store(Model):
+    """The buffer."""
+
+    epoch: str
+    quota_bytes: int
+    used_bytes: int
+    room_s: float | None
+    may_lose_s: float
+    accepted_readings_total: int
+    lost_readings_total: int
+
+
+class Configuration(Model):
+    """What runs, and how it relates to the file."""
+
+    version: int
+    applied_at: str | None
+    applied_by: str | None
+    edited_not_applied: bool
+    rejected: str | None
+    trial: dict[str, Any] | None
+
+
+class KeyValue(Model):
+    """One of the values a card shows."""
+
+    point: str
+    value: Value
+    unit: str | None
+
+
+class Card(Model):
+    """What the page shows of one device at a glance."""
+
+    id: str
+    state: str
+    age_s: float | None
+    interval_s: float | None
+    profile: str
+    connection: str
+    score: Share | None
+    message: str | None
+    action: str | None
+    values: list[KeyValue]
+
+
+class Status(Model):
+    """Everything the page needs (10.1); `machine` has null for what this board does not offer."""
+
+    gateway: Gateway
+    health: Health
+    devices: dict[str, int]
+    connections: dict[str, Connection]
+    destinations: dict[str, Destination]
+    store: Store
+    machine: dict[str, Any]
+    configuration: Configuration
+    cards: list[Card]
+
+
+class DeviceHealth(Model):
+    """A device's score; the list has it without components."""
+
+    score: Share | None
+    components: dict[str, Component] | None = None
+
+
+class Counters(Model):
+    """Of the last hour; null is not measured."""
+
+    attempts_1h: int
+    failed_1h: int
+    damaged_1h: int
+    answer_ms_median: float | None
+
+
+class Point(Model):
+    """One value of a device."""
+
+    unit: str | None
+    interval_s: float | None
+    writable: bool
+
+
+class Telemetry(Model):
+    """The newest value of each point, and how many messages came since the start."""
+
+    last_value: dict[str, Value]
+    message_count: int
+
+
+class DeviceInList(Model):
+    """One device, as in the list."""
+
+    id: str
+    name: str
+    type: str
+    status: str
+    state: str
+    last_seen: str | None
+    age_s: float | None
+    interval_s: float | None
+    profile: str
+    connection: str
+    address: str
+    message: str | None
+    action: str | None
+    health: DeviceHealth
+    counters: Counters
+
+
+class Device(DeviceInList):
+    """One device with everything (10.2)."""
+
+    points: dict[str, Point]
+    telemetry_summary: Telemetry
+
+
+class Sample(Model):
+    """One sample, or with `resolution=5min` one step: `{min, mean, max, n}` for each point."""
+
+    timestamp: str
+    data: dict[str, Any]
+    time_trusted: bool | None = None
+
+
+class TelemetryAnswer(Model):
+    """Samples, oldest first."""
+
+    success: bool = True
+    data: list[Sample]
+    meta: TelemetryMeta
+
+
+class DestinationInList(Destination):
+    """One destination with its name."""
+
+    id: str
+
+
+class Event(Model):
+    """One change of state."""
+
+    time: str
+    severity: str
+    event: str
+    subject: str
+    message: str
+    action: str | None
+    code: str | None
+    repeated: int
+
+
+class Queue(Model):
+    """Backlog per destination, and what the store holds."""
+
+    store: Store
+    destinations: dict[str, Destination]
+
+
+class Token(Model):
+    """One token; its hash stays at home."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    name: str
+    role: str
+    created: str
+    last_used: str | None
+    expires: str | None
