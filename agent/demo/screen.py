@@ -12,6 +12,11 @@ from agent.plan import Json
 
 WIDTH = 80
 VALUES = 3  # as many as fit beside name, state and age
+WRITTEN = {
+    "Cel": ("C", 1.0),
+    "W.h": ("kWh", 0.001),
+    "W": ("kW", 0.001),
+}  # units as people read them
 HOME_AND_CLEAR = "\x1b[H\x1b[J"
 QUIET_EVERY_S = 5.0  # without a terminal, one line so often
 
@@ -42,6 +47,8 @@ class Screen:
             notes = "".join(f"{note}\n" for note in self._notes[-6:])
             self._write(HOME_AND_CLEAR + head + body + "\n" + notes)
         elif elapsed_s >= self._next_s:
+            if not self._next_s:
+                self._write(f"Status page: {address}\n")
             self._next_s = elapsed_s + QUIET_EVERY_S
             said = one_line(snapshot) if snapshot else "the daemon does not answer"
             self._write(f"{elapsed_s:4.0f} s  {said}\n")
@@ -122,7 +129,7 @@ def _buffer(store: Json) -> str:
 def _device(name: str, device: Json) -> str:
     values = device.get("telemetry_summary", {}).get("last_value", {})
     points = device.get("points", {})
-    shown = [_value(v, points.get(p, {}).get("unit")) for p, v in list(values.items())[:VALUES]]
+    shown = [_value(values[p], points[p].get("unit")) for p in points if p in values][:VALUES]
     age = device.get("age_s")
     last = f"{age:.0f} s" if age is not None else "-"
     text = "   ".join(shown) if device["state"] == "ok" else device.get("message") or ""
@@ -130,5 +137,9 @@ def _device(name: str, device: Json) -> str:
 
 
 def _value(value: float | str | bool, unit: str | None) -> str:  # noqa: FBT001 - a reading may be one
-    said = f"{value:.1f}" if isinstance(value, float) else str(value)
-    return f"{said} {'C' if unit == 'Cel' else unit}" if unit else said
+    if isinstance(value, bool | str):
+        return str(value)
+    name, factor = WRITTEN.get(unit or "", (unit or "", 1.0))
+    return (
+        f"{value * factor:.{0 if isinstance(value, int) and factor == 1 else 1}f} {name}".rstrip()
+    )

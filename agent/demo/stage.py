@@ -50,7 +50,6 @@ class Stage:
         await self._start()
         made = await self._client.call("token.add", {"name": "demo", "role": "operator"})
         self._address = f"http://127.0.0.1:{port}/#token={made['token']}"
-        self._screen.note(f"Status page: {self._address}")
 
     async def watch(self) -> None:
         """Keep the screen current.

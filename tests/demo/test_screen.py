@@ -43,7 +43,7 @@ SUMMARY = Summary(512, 500, 4, 2, 10, 25.0, 20.0, {"main-meter": DeviceCount(20,
 def test_one_screen_fits_eighty_columns() -> None:
     text = screen.full(SNAPSHOT)
     assert all(len(line) <= 80 for line in text.splitlines())
-    assert "231.4 V   4310.2 W" in text
+    assert "231.4 V   4.3 kW" in text
     assert "no answer from 192.168.1.40:502" in text
     assert "512 readings accepted" in text
 
@@ -53,7 +53,7 @@ def test_without_a_terminal_a_line_comes_now_and_then() -> None:
     shown = Screen(out)
     for second in range(12):
         shown.show(float(second), "http://127.0.0.1:8080/", SNAPSHOT)
-    assert out.getvalue().count("\n") == 3
+    assert out.getvalue().count("\n") == 4
     assert "devices 1 ok, 1 late; 512 readings accepted, 12 waiting; platform ok" in out.getvalue()
     assert "\x1b" not in out.getvalue()
 
