@@ -12,6 +12,8 @@ from agent.cli.failure import INTERRUPTED, Failure, stop_quietly
 # asked for: `status` needs no compiler, and the list of verbs needs none of them.
 VERBS: Mapping[str, tuple[str, str]] = {
     "init": ("agent.cli.init:init", "write a commented starter file"),
+    "set": ("agent.cli.edit:set_", "change one setting in the file"),
+    "migrate": ("agent.cli.edit:migrate", "rename settings that have new names"),
     "check": ("agent.cli.check:check", "check a configuration; nothing is applied"),
     "run": ("agent.cli.service:run", "the daemon; what the systemd unit starts"),
     "status": ("agent.cli.status:status", "one screen: devices, clouds, the gateway itself"),
@@ -22,6 +24,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "profiles": ("agent.cli.profiles:profiles", "every meter and sensor we know"),
     "profile": ("agent.cli.profiles:profile", "one device profile"),
     "secret": ("agent.cli.secrets:secret", "passwords and keys of the configuration"),
+    "enroll": ("agent.cli.enroll:enroll", "store a credential bundle of the platform"),
     "token": ("agent.cli.token:token", "who may use the status page and the API"),
     "demo": ("agent.cli.demo:demo", "everything without hardware"),
     "prepare": ("agent.cli.check:prepare", "compile a configuration to a plan"),

@@ -1,8 +1,5 @@
 """`fieldpost check` and `prepare`: what is wrong with a configuration, and what becomes of it."""
 
-import os
-import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -10,19 +7,17 @@ from typing import TypedDict, Unpack
 import click
 import orjson
 
+from agent.cli import files
 from agent.cli.failure import BAD_CONFIGURATION, FOUND
 from agent.cli.session import Session
 from agent.cli.verb import verb
 from agent.errors import FieldpostError
 from agent.plan import Plan, to_json
-from agent.prepare import report
+from agent.prepare import edits, report
 from agent.prepare.compile import Outcome
 from agent.prepare.compile import prepare as compile_file
 from agent.prepare.kinds import Severity
 from agent.prepare.source import Located
-
-TAB_WIDTH = 2  # spaces per level, as in the sample
-_INDENTATION = re.compile(rb"^[ \t]+", re.MULTILINE)
 
 FILE = click.argument("file", type=click.Path(path_type=Path), required=False)
 
@@ -110,16 +105,10 @@ def _runs(session: Session) -> bool:
 
 
 def _fix_tabs(session: Session, path: Path) -> None:
-    """Replace the file as a whole; its owner and mode stay."""
-    old = path.read_bytes()
-    new = _INDENTATION.sub(lambda found: found[0].replace(b"\t", b" " * TAB_WIDTH), old)
-    if new == old:
+    before = files.read(path)
+    after = edits.fix_tabs(before)
+    if after == before:
         session.remark("No Tab to replace.")
         return
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_bytes(new)
-    shutil.copystat(path, fresh)
-    if os.geteuid() == 0:
-        os.chown(fresh, path.stat().st_uid, path.stat().st_gid)
-    fresh.replace(path)
+    files.replace(path, after)
     session.remark(f"{path}: Tabs replaced by spaces.")

@@ -7,16 +7,7 @@ import click
 import orjson
 
 from agent.driver import ConnectionState, DriverError
-from agent.errors import (
-    BusyError,
-    FieldpostError,
-    ForbiddenError,
-    NoAnswerError,
-    NotFoundError,
-    NotWritableError,
-    UnavailableError,
-    ValidationError,
-)
+from agent.errors import FieldpostError, ForbiddenError
 
 FOUND = 1  # `check` or `doctor` found errors
 USAGE = 2
@@ -33,16 +24,19 @@ class BadConfigurationError(FieldpostError):
     code = "CONFIG_REJECTED"
 
 
-# The first that fits; everything else is TEMPORARY.
-EXITS: Mapping[type[FieldpostError], int] = {
-    BadConfigurationError: BAD_CONFIGURATION,
-    UnavailableError: 3,
-    NoAnswerError: 4,
-    ForbiddenError: FORBIDDEN,
-    BusyError: BUSY,
-    NotFoundError: USAGE,
-    NotWritableError: USAGE,
-    ValidationError: USAGE,
+# By the code of an error; every other one is TEMPORARY.
+EXITS: Mapping[str, int] = {
+    "AGENT_UNAVAILABLE": 3,
+    "DEVICE_NO_ANSWER": 4,
+    "FORBIDDEN": FORBIDDEN,
+    "BUSY": BUSY,
+    "CONFIG_REJECTED": BAD_CONFIGURATION,
+    "BUNDLE": FOUND,
+    "DEVICE_NOT_FOUND": USAGE,
+    "EDIT": USAGE,
+    "NOT_FOUND": USAGE,
+    "NOT_WRITABLE": USAGE,
+    "VALIDATION_ERROR": USAGE,
 }
 
 
@@ -77,7 +71,7 @@ def exit_code(error: FieldpostError) -> int:
     """The exit code for this kind of error."""
     if isinstance(error, DriverError) and error.state is ConnectionState.BUSY:
         return BUSY
-    return next((code for kind, code in EXITS.items() if isinstance(error, kind)), TEMPORARY)
+    return EXITS.get(error.code, TEMPORARY)
 
 
 def from_system(error: OSError) -> FieldpostError:
