@@ -42,8 +42,10 @@ TABLES = (
     """create table loss (id integer primary key, destination text, epoch text, first integer,
        last integer, samples integer, readings integer, from_ms integer, to_ms integer,
        reason text, exact integer, reported integer)""",
+    "create table rescue (place text primary key, through integer, crc integer)",
     """create table meta (id integer primary key check (id = 1), floor integer, readings integer,
-       starts integer, running_ns integer, crc integer)""",
+       repeated integer, starts integer, running_ns integer, fullest integer, minutes integer,
+       quarters integer, crc integer)""",
 )
 
 

@@ -6,28 +6,29 @@ runs.
 """
 
 import asyncio
-from concurrent.futures import Executor
 from functools import partial
 from typing import Protocol
 
-from agent import logging
 from agent.clock import Clock
 from agent.daemon.buffer.cutting import size_of
 from agent.daemon.buffer.model import Done, Order
-from agent.daemon.buffer.store import BrokenError
+from agent.daemon.buffer.thread import StoreThread
+from agent.daemon.buffer.trouble import FullError
 from agent.sample import Sample
 
-log = logging.get("buffer")
-
 QUEUE_BYTES = 4 << 20  # of samples before packing: the most that waits for a stalled card
-RETRY_S = 1.0  # between attempts while the disk refuses
+RETRY_S = 1.0  # between attempts while the quota leaves no room
 
 
 class Work(Protocol):
     """What the buffer does for its commits."""
 
     def compose(self, samples: list[Sample]) -> Order:
-        """Everything the next transaction should hold."""
+        """An order for these samples."""
+        ...
+
+    def amend(self, order: Order) -> None:
+        """Add everything else the next transaction should hold."""
         ...
 
     def write(self, order: Order) -> Done:
@@ -38,12 +39,15 @@ class Work(Protocol):
         """Tell who waits."""
         ...
 
+    def out_of_room(self) -> None:
+        """Make some: the quota leaves none for what has to be committed."""
+        ...
+
 
 class Commits:
     """Gathers samples and has them committed in time."""
 
-    def __init__(self, window_s: float, clock: Clock, thread: Executor, work: Work) -> None:
-        self.broken: str | None = None
+    def __init__(self, window_s: float, clock: Clock, thread: StoreThread, work: Work) -> None:
         self._window_s = window_s
         self._clock = clock
         self._thread = thread
@@ -104,17 +108,13 @@ class Commits:
         await asyncio.shield(self._next_done)
 
     async def flush(self) -> None:
-        """Commit what there is, now.
-
-        Raises:
-            BrokenError: the disk does not take it.
-        """
+        """Commit what there is, now; gives up while the quota leaves no room."""
         self._start()
         while self._job is not None:
             await asyncio.wait([self._job])
             await asyncio.sleep(0)  # so that the callback of the job has run
-            if self.broken:
-                raise BrokenError(self.broken)
+            if self._failed is not None:
+                return
 
     def _start(self) -> None:
         if self._timer is not None:
@@ -125,8 +125,8 @@ class Commits:
             return
         self._due = False
         order = self._failed or self._composed()
-        loop = asyncio.get_running_loop()
-        self._job = loop.run_in_executor(self._thread, self._work.write, order)
+        self._work.amend(order)
+        self._job = self._thread.start(self._work.write, order)
         self._job.add_done_callback(partial(self._finished, order))
 
     def _composed(self) -> Order:
@@ -139,12 +139,15 @@ class Commits:
     def _finished(self, order: Order, job: asyncio.Future[Done]) -> None:
         self._job = None
         error = job.exception()
-        if isinstance(error, BrokenError):
-            self._keep(order, str(error))
+        if isinstance(error, FullError):
+            self._failed = order
+            self._work.out_of_room()
+            self.want(RETRY_S)
             return
         if error is not None:
+            self._failed = order
             raise error
-        self._failed = self.broken = None
+        self._failed = None
         self._under_way_since_s = 0.0
         self._work.committed(job.result())
         if self._under_way is not None:
@@ -152,11 +155,3 @@ class Commits:
             self._under_way = None
         if self._due:
             self._start()
-
-    def _keep(self, order: Order, reason: str) -> None:
-        if self.broken is None:
-            log.error(
-                "The disk does not take the samples.", event_type="store.broken", error=reason
-            )
-        self._failed, self.broken = order, reason
-        self.want(RETRY_S)

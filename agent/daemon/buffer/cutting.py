@@ -31,6 +31,11 @@ def size_of(values: Collection[Value]) -> int:
     return size
 
 
+def after(chunks: Sequence[Chunk], accepted: Count) -> Count:
+    """What is accepted once these chunks are."""
+    return Count(chunks[-1].last, chunks[-1].total) if chunks else accepted
+
+
 def cut(samples: Sequence[Sample], accepted: Count, eras: Eras, handed: int) -> list[Chunk]:
     """Number the samples from `accepted.samples` + 1 on and cut them into chunks."""
     chunks: list[Chunk] = []

@@ -122,14 +122,16 @@ class Database:
         self._since_checkpoint[0] += 1
         self._since_checkpoint[1] += body_bytes
 
-    def checkpoint_when_due(self) -> None:
-        """Checkpoint after some commits or bytes.
+    def checkpoint_when_due(self) -> bool:
+        """Checkpoint after some commits or bytes; returns whether it was time.
 
         SQLite's own checkpoint swallows I/O errors; this one raises them.
         """
         commits, size = self._since_checkpoint
-        if commits >= CHECKPOINT_COMMITS or size >= CHECKPOINT_BYTES:
+        due = commits >= CHECKPOINT_COMMITS or size >= CHECKPOINT_BYTES
+        if due:
             self.checkpoint()
+        return due
 
     def checkpoint(self) -> None:
         """Move what is in the WAL into the database."""
@@ -141,6 +143,28 @@ class Database:
         total = self.one("pragma page_count")[0]
         return int(total), int(self.one("pragma freelist_count")[0])
 
+    def quick_check(self, steps: int, looks: int) -> str:
+        """What is wrong with the structure, "" when nothing is; gives up after a while.
+
+        Args:
+            steps: of SQLite's machine between two looks.
+            looks: how many before it gives up and finds nothing.
+        """
+        connection = self._connection
+        if connection is None:
+            return ""
+        budget = iter(range(looks))
+        connection.set_progress_handler(lambda: next(budget, None) is None, steps)
+        try:
+            found = self.rows("pragma quick_check(1)")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+            found = [("ok",)]
+        finally:
+            connection.set_progress_handler(None, 0)
+        return "" if found == [("ok",)] else str(found[0][0])
+
     def limit(self, pages: int) -> None:
         """The file never grows beyond this; belongs to the connection, not to the file."""
         self._page_count_max = pages
@@ -150,9 +174,17 @@ class Database:
         self.rows("pragma locking_mode = exclusive")
         found = int(self.one("pragma user_version")[0])
         if found < FORMAT:
+            self._check_ours()
             raise Outdated
         if found > FORMAT:
             raise Newer(found)
+
+    def _check_ours(self) -> None:
+        """A database without our mark that has tables is somebody else's."""
+        tables = self.one("select count(*) from sqlite_master where name not glob '*sqlite*'")[0]
+        if tables and self.one("pragma application_id")[0] != APPLICATION:
+            message = "it is another program's database"
+            raise Unusable(message)
 
     def _set_up(self) -> None:
         for name, value, expected in PRAGMAS:

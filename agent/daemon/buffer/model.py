@@ -1,7 +1,7 @@
 """What the rooms of the buffer tell each other, and what it tells the others."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum, StrEnum
 
 from agent.daemon.buffer.codec import Entry
@@ -132,6 +132,7 @@ class Chunk:
     lane: Kind
     era: int
     entries: Sequence[Entry]
+    thinned: int = 0  # added to the codec: THINNED or THINNED_TWICE
 
     @property
     def first_us(self) -> int:
@@ -142,6 +143,14 @@ class Chunk:
     def last_us(self) -> int:
         """Boot clock of its last sample, microseconds."""
         return self.entries[-1][2]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Pages of the database, in bytes; the free ones are part of the used."""
+
+    used_bytes: int
+    free_bytes: int
 
 
 @dataclass(slots=True)
@@ -204,6 +213,19 @@ class LossEntry:
     reason: Loss
     exact: bool = True
 
+    def joined(self, later: "LossEntry") -> "LossEntry | None":
+        """Both as one line where they touch, else None."""
+        if later.epoch != self.epoch or not self.first <= later.first <= self.last + 1:
+            return None
+        return replace(
+            self,
+            last=max(self.last, later.last),
+            count=self.count + later.count,
+            from_ms=min(self.from_ms, later.from_ms),
+            to_ms=max(self.to_ms, later.to_ms),
+            exact=self.exact and later.exact,
+        )
+
 
 @dataclass(slots=True)
 class Order:
@@ -212,17 +234,23 @@ class Order:
     Attributes:
         now: the present, so that the first trusted moment becomes an anchor even without samples.
         handed: highest number that may have left with the anchors known so far.
+        drop: numbers of chunks that are given up, whoever still waits for them.
+        replace: thinned chunks that come in their place.
         delete: numbers that every destination has settled.
     """
 
     samples: list[Sample]
     now: Instant
     handed: int = 0
+    drop: list[Range] = field(default_factory=list)
+    replace: list[Chunk] = field(default_factory=list)
     cursors: list[Cursor] = field(default_factory=list)
     rejected: list[Refused] = field(default_factory=list)
     losses: list[LossEntry] = field(default_factory=list)
     delete: list[Range] = field(default_factory=list)
     chunks: list[Chunk] | None = None  # the samples, once they have their numbers
+    ledger: dict[int, LossEntry] = field(default_factory=dict)  # losses that have a row
+    entered: int = 0  # how many of the losses those are
 
 
 @dataclass(slots=True)
@@ -233,20 +261,26 @@ class Done:
         eras: those that are new or know better now.
         accepted: samples (the highest number) and readings the store has accepted in its life.
         bytes: of the chunks, packed.
-        free_bytes: of the used ones, in free pages.
         more_to_delete: the deletes were cut short; go on with the next commit.
         trouble: what the disk answered to a checkpoint, which loses nothing but is no good sign.
+        lives: all of them, where a new one began.
+        dropped: chunks that had to leave the ring in RAM.
+        broken: the disk refuses, so all this is in RAM only.
+        damaged: it refuses because the store is damaged; only a new start helps.
     """
 
     chunks: list[Chunk]
     eras: list[Era]
     accepted: Count
-    bytes: int
-    used_bytes: int
-    free_bytes: int
+    space: Space
     written_bytes: int
+    bytes: int = 0
     more_to_delete: bool = False
     trouble: str | None = None
+    lives: Lives | None = None
+    dropped: list[Chunk] = field(default_factory=list)
+    broken: str | None = None
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,4 +308,7 @@ class Opened:
     accepted: Count
     urgent: list[int]
     oldest: dict[str, Oldest | None]
-    used_bytes: int
+    repeated: int
+    starts: int
+    space: Space
+    news: list[str]

@@ -4,16 +4,29 @@ import asyncio
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import Protocol
 
 from agent.cloud import Batch, Limits, Receipt, Record
 from agent.daemon.buffer.model import Count, Cursor, Kind, Lane, Oldest, Refused, Waiting
 from agent.daemon.buffer.ranges import runs
 from agent.daemon.buffer.reading import Ask, Found
-from agent.daemon.buffer.stock import Desk, Picking, Stock
+from agent.daemon.buffer.stock import Picking, Stock
 
 RECEIPTS_S = 10.0  # a destination that recognises repeats may be sent those of ten seconds again
 RECEIPTS_SOON_S = 1.0  # another one as few as can be had without a commit of their own
 TRUST_LOOK_S = 5.0  # how often a held back sample looks whether the clock is trusted now
+
+
+class Counter(Protocol):
+    """What an outbox asks of the buffer."""
+
+    async def read(self, ask: Ask) -> Found:
+        """Read from the card."""
+        ...
+
+    def want(self, within_s: float) -> None:
+        """See to it that a commit takes place."""
+        ...
 
 
 class Outbox:
@@ -27,7 +40,7 @@ class Outbox:
     """
 
     def __init__(
-        self, cursor: Cursor, stock: Stock, desk: Desk, oldest: Oldest | None = None
+        self, cursor: Cursor, stock: Stock, desk: Counter, oldest: Oldest | None = None
     ) -> None:
         self.cursor = cursor
         self.changed = False

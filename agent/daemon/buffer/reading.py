@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.daemon.buffer.codec import Damaged, Shape, decode, row_crc
+from agent.daemon.buffer.codec import THINNED, Damaged, Shape, decode, row_crc
 from agent.daemon.buffer.database import Database
 from agent.daemon.buffer.model import Chunk, Kind
 from agent.daemon.buffer.ranges import Range, Settled
@@ -38,12 +38,18 @@ class Ask:
 
 @dataclass(slots=True)
 class Found:
-    """What was read; `damaged` are the ranges of rows whose CRC was wrong."""
+    """What was read.
+
+    Attributes:
+        damaged: ranges of rows whose CRC was wrong.
+        incomplete: the card could not be read; what is missing may still be there.
+    """
 
     chunks: list[Chunk] = field(default_factory=list)
     damaged: list[Range] = field(default_factory=list)
     records: int = 0
     readings: int = 0
+    incomplete: bool = False
 
     def add(self, chunk: Chunk) -> None:
         """One more."""
@@ -107,4 +113,5 @@ def unpacked(row: Any, shapes: Mapping[int, Shape]) -> Chunk:
     entries = decode(first, codec, body, shapes)
     if len(entries) != samples:
         raise Damaged(first)
-    return Chunk(first, last, readings, total, Kind(lane), era, entries)
+    thinned = codec - codec % THINNED
+    return Chunk(first, last, readings, total, Kind(lane), era, entries, thinned)

@@ -5,14 +5,15 @@ what depends on it is treated as lost or as not settled, whichever is safe.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from agent.daemon.buffer.codec import Shape, text_crc
 from agent.daemon.buffer.database import Database
 from agent.daemon.buffer.eras import Anchor, Era, Source
 from agent.daemon.buffer.lives import Life
-from agent.daemon.buffer.model import Count, Cursor, LossEntry, Refused
+from agent.daemon.buffer.model import Count, Cursor, Loss, LossEntry, Refused
 from agent.daemon.buffer.ranges import Settled
 
 
@@ -109,6 +110,28 @@ def save_refused(db: Database, refused: Refused) -> None:
     )
 
 
+def losses(db: Database) -> Iterator[tuple[int, LossEntry]]:
+    """The newest unreported line of the ledger for each destination and reason, with its key."""
+    newest = "select max(id) from loss where reported = 0 group by destination, reason"
+    for row in db.rows(f"select * from loss where id in ({newest})"):  # noqa: S608 - constants
+        yield row[0], loss_of(row)
+
+
+def loss_of(row: Sequence[Any]) -> LossEntry:
+    """A line of the ledger from its row."""
+    return LossEntry(
+        destination=row[1],
+        epoch=row[2],
+        first=row[3],
+        last=row[4],
+        count=Count(row[5], row[6]),
+        from_ms=row[7],
+        to_ms=row[8],
+        reason=Loss(row[9]),
+        exact=bool(row[10]),
+    )
+
+
 def save_loss(db: Database, key: int, loss: LossEntry) -> None:
     """Write one line of the ledger under its number; again is the same."""
     db.execute(
@@ -129,17 +152,41 @@ def save_loss(db: Database, key: int, loss: LossEntry) -> None:
     )
 
 
-def meta(db: Database) -> tuple[int, int, int, int] | None:
-    """Floor, readings accepted below it, starts, running time; None when new or damaged."""
-    for row in _sound(db, "select floor, readings, starts, running_ns, crc from meta"):
-        return (row[0], row[1], row[2], row[3])
-    return None
+@dataclass(slots=True)
+class Meta:
+    """What the store notes of itself.
+
+    Attributes:
+        floor: lowest number that may still be given out.
+        readings: accepted below it.
+        repeated: of those, put in again (salvaged, replayed), so not new.
+        running_ns: how long the gateway has run in its life.
+        fullest: most readings of a commit: the bound of what an unclean stop loses.
+        minutes, quarters: thinned so far through these numbers.
+    """
+
+    floor: int = 1
+    readings: int = 0
+    repeated: int = 0
+    starts: int = 0
+    running_ns: int = 0
+    fullest: int = 0
+    minutes: int = 0
+    quarters: int = 0
 
 
-def save_meta(db: Database, floor: int, readings: int, starts: int, running_ns: int) -> None:
+def meta(db: Database) -> Meta:
+    """What was noted; a fresh one when it is new or damaged."""
+    query = (
+        "select floor, readings, repeated, starts, running_ns, fullest, minutes, quarters, crc"
+        " from meta"
+    )
+    return next((Meta(*row) for row in _sound(db, query)), Meta())
+
+
+def save_meta(db: Database, meta: Meta) -> None:
     """Write it."""
-    row = (floor, readings, starts, running_ns)
-    db.execute("insert or replace into meta values (1, ?, ?, ?, ?, ?)", (*row, text_crc(*row)))
+    _save(db, "meta", (1, *astuple(meta)), skip=1)
 
 
 def _sound(db: Database, query: str) -> Iterator[tuple[Any, ...]]:
@@ -148,7 +195,8 @@ def _sound(db: Database, query: str) -> Iterator[tuple[Any, ...]]:
             yield tuple(columns)
 
 
-def _save(db: Database, table: str, row: tuple[object, ...]) -> None:
+def _save(db: Database, table: str, row: tuple[object, ...], skip: int = 0) -> None:
+    """Write a row and the CRC over its columns, the first `skip` of them left out."""
     marks = ", ".join("?" * (len(row) + 1))
     put = f"insert or replace into {table} values ({marks})"  # noqa: S608 - a table of ours
-    db.execute(put, (*row, text_crc(*row)))
+    db.execute(put, (*row, text_crc(*row[skip:])))

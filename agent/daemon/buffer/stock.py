@@ -3,7 +3,6 @@
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from agent.clock import Clock
 from agent.cloud import Limits, Record
@@ -12,23 +11,10 @@ from agent.daemon.buffer.eras import FUTURE_NS, QUALITY, Anchor, Era
 from agent.daemon.buffer.lives import Lives
 from agent.daemon.buffer.model import Chunk, Count, Done, Kind, Opened
 from agent.daemon.buffer.ranges import Settled
-from agent.daemon.buffer.reading import Ask, Found
 from agent.daemon.buffer.shelf import Shelf
 
 READING_BYTES = 7.0  # of a chunk of a hundred, with its share of the row and the page
 FRESH = 0.1  # how much one commit counts in the mean
-
-
-class Desk(Protocol):
-    """What an outbox asks of the buffer."""
-
-    async def read(self, ask: Ask) -> Found:
-        """Read from the card."""
-        ...
-
-    def want(self, within_s: float) -> None:
-        """See to it that a commit takes place."""
-        ...
 
 
 @dataclass(slots=True)
@@ -58,6 +44,7 @@ class Stock:
         self.accepted = opened.accepted
         self.urgent = opened.urgent
         self.handed = opened.accepted.samples
+        self.version += 1
 
     @property
     def epoch(self) -> str:
@@ -74,6 +61,9 @@ class Stock:
         """Take in what a transaction left; returns whether something urgent is in it."""
         for era in done.eras:
             self.eras[era.id] = era
+        if done.lives is not None:
+            self.lives = done.lives
+            self.shelf.clear()  # what was held back lies between what is on it
         urgent = False
         for chunk in done.chunks:
             self.shelf.add(chunk)
@@ -84,7 +74,7 @@ class Stock:
             readings = (done.accepted - self.accepted).readings
             self.bytes_per_reading += (done.bytes / readings - self.bytes_per_reading) * FRESH
         self.accepted = done.accepted
-        if done.chunks or done.eras:
+        if done.chunks or done.eras or done.lives:
             self.version += 1
         return urgent
 

@@ -6,228 +6,287 @@ commit that holds it; writing an order again writes the same rows under the same
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.daemon.buffer import rows
-from agent.daemon.buffer.codec import Shapes, encode, row_crc
-from agent.daemon.buffer.cutting import cut
-from agent.daemon.buffer.database import PAGE_BYTES, Database
-from agent.daemon.buffer.eras import Eras
+from agent.daemon.buffer.ballast import Ballast
+from agent.daemon.buffer.cutting import after, cut
+from agent.daemon.buffer.database import PAGE_BYTES, Database, Newer, Outdated, Unusable
+from agent.daemon.buffer.judging import Judgement, check, judged
 from agent.daemon.buffer.lives import Lives
-from agent.daemon.buffer.model import Chunk, Count, Cursor, Done, Oldest, Opened, Order
+from agent.daemon.buffer.model import Count, Cursor, Done, Opened, Order
+from agent.daemon.buffer.ram import Refuge
 from agent.daemon.buffer.ranges import Settled
-from agent.daemon.buffer.reading import COLUMNS, Ask, Found, read
+from agent.daemon.buffer.reading import Ask, Found, read
+from agent.daemon.buffer.tables import DELETES_MAX, Tables
+from agent.daemon.buffer.trouble import BrokenError, FullError, Trouble, kind_of, said
+from agent.daemon.buffer.witness import Witness, WitnessFile, sync_folder
 from agent.sample import Instant
 
-DELETES_MAX = 2000  # chunks a transaction may delete: a drained backlog goes in steps
 ATTEMPTS = 3  # an I/O error means "outcome unknown": reopen, look, write the same again
-
-PUT = f"insert or replace into chunk ({COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
-DELETE = (
-    "delete from chunk where seq in"
-    " (select seq from chunk where seq >= ? and last <= ? and seq <= ? order by seq limit ?)"
-)
-NEWEST = "select last, total, boot, last_ms from chunk order by seq desc limit 1"
-URGENT = "select seq from chunk where lane = 1 order by seq"
-FIRST = (
-    "select boot, first_ms from chunk where seq >="
-    " coalesce((select max(seq) from chunk where seq <= ?1), ?1) and last >= ?1"
-    " order by seq limit 1"
-)
+WITNESS_NS = 60_000_000_000
+NEARLY = 0.9  # of the pages in use: then it is the quota that is full, not the file system
 
 
-class BrokenError(Exception):
-    """The disk does not take what it is given; the text says what it answered."""
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a store may use, and how it is opened.
+
+    Attributes:
+        pages: most pages of the database.
+        window_ms: the loss window.
+        hardware: id of this board.
+        synchronous: anything but "full" breaks promises; there for the tests that prove it.
+    """
+
+    pages: int
+    window_ms: int
+    ballast_bytes: int
+    hardware: bytes
+    synchronous: str = "full"
 
 
 class Store:
     """The tables. Every method runs on the one thread that owns the connection."""
 
-    def __init__(self, file: Path, page_count_max: int, *, synchronous: str = "full") -> None:
-        self.lives = Lives()
-        self.eras = Eras()
-        self.accepted = Count()
-        self.starts = 0
-        self._db = Database(file, page_count_max=page_count_max, synchronous=synchronous)
-        self._shapes = Shapes()
-        self._next_loss = 1
+    def __init__(self, home: Path, frame: Frame) -> None:
+        self._frame = frame
+        self._file = home / "buffer" / "buffer.db"
+        self._db = Database(self._file, page_count_max=frame.pages, synchronous=frame.synchronous)
+        self._tables = Tables(self._db)
+        self._witness = WitnessFile(home / "witness")
+        self._witness_at_ns = 0
+        self._ballast = Ballast(home / "ballast", frame.ballast_bytes)
+        self._refuge: Refuge | None = None
+        self._trouble: str | None = None
+        self._restored = False
 
     def open(self, now: Instant, destinations: Sequence[str]) -> Opened:
-        """Open, take up what is known, and commit that this start took place.
+        """Open, judge against the witness, and commit that this start took place.
 
         A destination that was not there before starts at the present end.
 
         Raises:
             Outdated, Newer, Unusable, sqlite3.Error
         """
+        tables, witness = self._tables, self._witness.read()
+        had_wal = _size(self._file.with_name("buffer.db-wal")) > 0
         self._db.open()
-        cursors = {cursor.name: cursor for cursor in self._load()}
-        for name, cursor in cursors.items():
-            cursor.configured = name in destinations
-        for name in destinations:
-            end = Settled(self.accepted.samples)
-            cursors.setdefault(name, Cursor(name, end, self.accepted))
-        self.starts += 1
-        with self._db.transaction():
-            if not self.lives.known:
-                life = self.lives.begin(self.accepted.samples + 1, reason="created")
-                rows.save_life(self._db, life)
-            self.eras.of(now, self.accepted.samples)
-            self._save_new()
-            self._save_meta(now, self.accepted)
-            for cursor in cursors.values():
-                rows.save_cursor(self._db, cursor)
-        self._forget_new()
-        return self._opened(list(cursors.values()))
+        try:
+            cursors = _known(tables.load(), destinations, tables.accepted)
+            judgement = judged(
+                witness, tables, self._frame.hardware, self._frame.window_ms, had_wal=had_wal
+            )
+            if judgement.suspicious:
+                check(self._db, tables)
+            tables.meta.starts = max(tables.meta.starts, witness.starts if witness else 0) + 1
+            self._begin(judgement, cursors, now)
+        except BaseException:
+            self._db.close()
+            raise
+        self._ballast.restore()
+        tables.measure()
+        return tables.opened(cursors, judgement.news)
 
     def commit(self, order: Order) -> Done:
-        """Make an order durable; when it raises, the same order may be given again.
+        """Make an order durable, or keep it in RAM while the disk refuses.
 
         Raises:
-            BrokenError: the disk refused three times.
+            FullError: the quota is reached; the same order may be given again.
         """
-        for left in reversed(range(ATTEMPTS)):
-            try:
-                done = self._commit(order)
-            except sqlite3.Error as error:
-                if not left:
-                    raise BrokenError(_said(error)) from error
-                self._reopen()
-            else:
-                done.trouble = self._checkpointed()
-                return done
-        raise AssertionError
+        if self._refuge is not None and not self._leave(self._refuge, order.now):
+            return self._refuge.keep(order)
+        try:
+            return self._durable(order)
+        except BrokenError as error:
+            self._refuge = Refuge(self._db, self._tables, order, error)
+            return self._refuge.begin()
 
     def read(self, ask: Ask) -> Found:
         """Read unsettled samples, oldest first; a damaged row is left out and named."""
-        return read(self._db, self._shapes.by_id, ask)
+        refuge = self._refuge
+        if refuge is None:
+            return self._read(ask)
+        found = self._read(replace(ask, end=min(ask.end, refuge.disk_end)))
+        return found if found.chunks else refuge.read(ask)
 
     def close(self, now: Instant) -> None:
-        """Write down where we are, empty the WAL, let go."""
-        with self._db.transaction():
-            self._save_meta(now, self.accepted)
-        self._db.checkpoint()
+        """Write down where we are, empty the WAL, let go; a broken disk keeps what it has."""
+        if self._refuge is None or self._leave(self._refuge, now):
+            with suppress(sqlite3.Error, OSError):
+                with self._db.transaction():
+                    self._tables.save_meta(now, self._tables.accepted)
+                self._vouch(now, clean=True)
+                self._db.checkpoint()
         self._db.close()
 
-    def _opened(self, cursors: list[Cursor]) -> Opened:
-        return Opened(
-            cursors=cursors,
-            lives=self.lives,
-            eras=list(self.eras.by_id.values()),
-            accepted=self.accepted,
-            urgent=[row[0] for row in self._db.rows(URGENT)],
-            oldest={cursor.name: self._oldest(cursor.settled) for cursor in cursors},
-            used_bytes=self._db.pages()[0] * PAGE_BYTES,
-        )
-
-    def _oldest(self, settled: Settled) -> Oldest | None:
-        number = settled.next_missing(1)
-        row = self._db.one(FIRST, (number,))
-        return Oldest(number, row[0], row[1] * 1000) if row else None
-
-    def _load(self) -> list[Cursor]:
-        self._shapes = Shapes(rows.shapes(self._db))
-        self.lives = Lives(rows.lives(self._db))
-        cursors = list(rows.cursors(self._db))
-        floor, readings, self.starts, running_ns = rows.meta(self._db) or (1, 0, 0, 0)
-        last, total, era, last_ms = self._db.one(NEWEST) or (0, 0, 0, 0)
-        settled = max((cursor.settled.last for cursor in cursors), default=0)
-        self.accepted = Count(max(floor - 1, last, settled), max(readings, total))
-        self.eras = Eras(rows.eras(self._db), running_ns, newest=(era, last_ms * 1_000_000))
-        self._next_loss = self._db.one("select coalesce(max(id), 0) + 1 from loss")[0]
-        return cursors
-
-    def _commit(self, order: Order) -> Done:
-        if order.chunks is None:
-            self.eras.of(order.now, order.handed)
-            order.chunks = cut(order.samples, self.accepted, self.eras, order.handed)
-        chunks, accepted = order.chunks, self.accepted
-        if chunks:
-            accepted = Count(chunks[-1].last, chunks[-1].total)
+    def _begin(self, judgement: Judgement, cursors: list[Cursor], now: Instant) -> None:
+        """The first commit of a run: it makes the WAL, so that its absence means something."""
+        tables = self._tables
+        losses = judgement.losses(cursors, tables, now)
         with self._db.transaction():
-            size = sum(self._put(chunk) for chunk in chunks)
-            self._save_new()
-            deleted = self._settle(order)
-            if deleted:
-                self._save_meta(order.now, accepted)
-        eras = list(self.eras.changed.values())
-        self._forget_new()
-        self.accepted = accepted
-        self._next_loss += len(order.losses)
+            if judgement.new_life:
+                tables.lives.begin(tables.accepted.samples + 1, reason=judgement.new_life)
+                tables.save_lives()
+            tables.eras.of(now, tables.accepted.samples)
+            tables.save_new()
+            tables.save_meta(now, tables.accepted)
+            tables.settle(Order([], now, cursors=cursors, losses=losses))
+        tables.committed(tables.accepted)
+        sync_folder(self._file.parent)
+        self._vouch(now, clean=False)
+
+    def _durable(self, order: Order) -> Done:
+        left = ATTEMPTS
+        while True:
+            try:
+                done = self._write(order)
+            except sqlite3.Error as error:
+                left -= 1
+                self._answer(order, error, left)
+            else:
+                self._look_after(order.now)
+                done.trouble, self._trouble = self._trouble, None
+                done.lives = Lives(self._tables.lives.known) if self._restored else None
+                self._restored = False
+                return done
+
+    def _answer(self, order: Order, error: sqlite3.Error, left: int) -> None:
+        """Do what gives the next attempt a chance, or say that there is none.
+
+        Raises:
+            BrokenError, FullError
+        """
+        kind = kind_of(error)
+        if kind is Trouble.FULL:
+            self._make_way(order, error)
+        elif left <= 0 or kind is Trouble.DAMAGED:
+            raise BrokenError(said(error), kind) from error
+        else:
+            self._reopen()
+
+    def _write(self, order: Order) -> Done:
+        tables = self._tables
+        if order.chunks is None:
+            tables.eras.of(order.now, order.handed)
+            order.chunks = cut(order.samples, tables.accepted, tables.eras, order.handed)
+        accepted = after(order.chunks, tables.accepted)
+        readings = (accepted - tables.accepted).readings
+        with self._db.transaction():
+            deleted = tables.settle(order)  # first, so that it makes room
+            size = sum(tables.put(chunk) for chunk in order.chunks)
+            tables.save_new()
+            if deleted or order.drop:
+                tables.save_meta(order.now, accepted)
+            tables.vacuum()
+        eras = list(tables.eras.changed.values())
+        tables.committed(accepted)
+        tables.meta.fullest = max(tables.meta.fullest, readings)
         self._db.wrote(size)
-        pages, free = self._db.pages()
         return Done(
-            chunks=chunks,
+            chunks=order.chunks,
             eras=eras,
             accepted=accepted,
             bytes=size,
-            used_bytes=pages * PAGE_BYTES,
-            free_bytes=free * PAGE_BYTES,
+            space=tables.space,
             written_bytes=self._db.written_bytes,
             more_to_delete=deleted >= DELETES_MAX,
         )
 
-    def _put(self, chunk: Chunk) -> int:
-        codec, body = encode(chunk.entries, self._shapes)
-        numbers = (
-            chunk.first,
-            chunk.last,
-            len(chunk.entries),
-            chunk.readings,
-            chunk.total,
-            chunk.first_us // 1000,
-            chunk.last_us // 1000,
-            chunk.era,
-            int(chunk.lane),
-            codec,
-        )
-        self._db.execute(PUT, (*numbers, row_crc(numbers, body), body))
-        return len(body)
-
-    def _settle(self, order: Order) -> int:
-        for cursor in order.cursors:
-            rows.save_cursor(self._db, cursor)
-        for refused in order.rejected:
-            rows.save_refused(self._db, refused)
-        for place, loss in enumerate(order.losses):
-            rows.save_loss(self._db, self._next_loss + place, loss)
-        left = DELETES_MAX
-        for first, last in order.delete:
-            if left > 0:
-                left -= self._db.execute(DELETE, (first, last, last, left)).rowcount
-        return DELETES_MAX - left
-
-    def _save_new(self) -> None:
-        for shape in self._shapes.new:
-            rows.save_shape(self._db, shape)
-        for era in self.eras.changed.values():
-            rows.save_era(self._db, era)
-
-    def _forget_new(self) -> None:
-        self._shapes.new.clear()
-        self.eras.changed.clear()
-
-    def _save_meta(self, now: Instant, accepted: Count) -> None:
-        running_ns = self.eras.running_ns(now)
-        rows.save_meta(self._db, accepted.samples + 1, accepted.readings, self.starts, running_ns)
-
-    def _checkpointed(self) -> str | None:
-        """Checkpoint when it is time; what the disk says then does not undo the commit."""
+    def _look_after(self, now: Instant) -> None:
+        """Checkpoint, witness, ballast: what fails here does not undo the commit."""
         try:
-            self._db.checkpoint_when_due()
+            if self._db.checkpoint_when_due():
+                self._tables.measure()
+            if now.mono_ns >= self._witness_at_ns:
+                self._vouch(now, clean=False)
+                self._ballast.restore()
         except sqlite3.Error as error:
+            self._trouble = said(error)
+            with suppress(BrokenError):
+                self._reopen()
+        except OSError as error:
+            self._trouble = str(error)
+
+    def _make_way(self, order: Order, error: sqlite3.Error) -> None:
+        """Let the ballast go, so that at least deletes find room.
+
+        Raises:
+            FullError: the quota is reached.
+            BrokenError: others have filled the file system, and there is no ballast any more.
+        """
+        if self._ballast.drop():
+            with suppress(sqlite3.Error), self._db.transaction():
+                self._tables.settle(order)
+            return
+        with suppress(sqlite3.Error):
+            self._tables.measure()
+        limit = self._frame.pages * PAGE_BYTES * NEARLY
+        if self._tables.space.used_bytes > limit:
+            raise FullError from error
+        raise BrokenError(said(error), Trouble.FULL) from error
+
+    def _leave(self, refuge: Refuge, now: Instant) -> bool:
+        """Whether the disk took everything that RAM held; tried once a minute."""
+        if not refuge.due(now):
+            return False
+        try:
             self._reopen()
-            return _said(error)
-        return None
+            refuge.give_back(now)
+        except BrokenError as error:
+            refuge.refused_again(now, str(error))
+        except sqlite3.Error as error:
+            refuge.refused_again(now, said(error))
+        else:
+            self._refuge, self._restored = None, True
+        return self._refuge is None
+
+    def _read(self, ask: Ask) -> Found:
+        try:
+            return read(self._db, self._tables.shapes.by_id, ask)
+        except sqlite3.Error as error:
+            self._trouble = said(error)
+            return Found(incomplete=True)
+
+    def _vouch(self, now: Instant, *, clean: bool) -> None:
+        tables = self._tables
+        self._witness_at_ns = now.mono_ns + WITNESS_NS
+        self._witness.write(
+            Witness(
+                epoch=tables.lives.current.epoch,
+                next=tables.accepted.samples + 1,
+                readings=tables.accepted.readings,
+                running_ns=tables.eras.running_ns(now),
+                starts=tables.meta.starts,
+                clean=clean,
+                hardware=self._frame.hardware,
+            )
+        )
 
     def _reopen(self) -> None:
         self._db.close()
         try:
             self._db.open()
         except sqlite3.Error as error:
-            raise BrokenError(_said(error)) from error
+            raise BrokenError(said(error), kind_of(error)) from error
+        except (Outdated, Newer, Unusable) as error:
+            message = f"the store is gone: {error}"
+            raise BrokenError(message, Trouble.DAMAGED) from error
 
 
-def _said(error: sqlite3.Error) -> str:
-    name = getattr(error, "sqlite_errorname", type(error).__name__)
-    return f"{name}: {error}"
+def _known(cursors: list[Cursor], destinations: Sequence[str], accepted: Count) -> list[Cursor]:
+    """The cursors the store knows, and one at the present end for every new destination."""
+    known = {cursor.name: cursor for cursor in cursors}
+    for cursor in cursors:
+        cursor.configured = cursor.name in destinations
+    for name in destinations:
+        known.setdefault(name, Cursor(name, Settled(accepted.samples), accepted))
+    return list(known.values())
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0

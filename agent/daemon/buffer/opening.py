@@ -1,0 +1,123 @@
+"""Starting is never refused because of data: whatever lies there, a store comes of it."""
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent import logging
+from agent.daemon.buffer.ballast import BALLAST_BYTES
+from agent.daemon.buffer.database import PAGE_BYTES, Newer, Outdated, Unusable
+from agent.daemon.buffer.model import Opened
+from agent.daemon.buffer.quarantine import Quarantine
+from agent.daemon.buffer.store import Frame, Store
+from agent.daemon.buffer.thread import StoreThread
+from agent.daemon.buffer.trouble import Trouble, kind_of, said
+from agent.daemon.buffer.witness import hardware_id
+from agent.errors import FieldpostError
+from agent.plan import Site
+from agent.sample import Instant
+
+log = logging.get("buffer")
+
+SHARE = 8  # ballast and write-ahead log take at most so much of a small quota
+WAL_BYTES = 8 << 20  # a checkpoint leaves 4 MB of it; a large commit needs more
+PAGES_MIN = 64
+BESIDE = "beside"  # where we work while a newer version's store waits untouched
+
+
+class NoStoreError(FieldpostError):
+    """There is no way to have a store here at the moment."""
+
+
+@dataclass(slots=True)
+class Opening:
+    """One attempt to get at a store.
+
+    Attributes:
+        home: the folder of lock, witness and `buffer/`.
+        site: quota and loss window.
+        names: of the configured destinations.
+        make: makes or migrates the store in a folder.
+    """
+
+    home: Path
+    site: Site
+    names: Sequence[str]
+    make: Callable[[Path], Awaitable[None]]
+    thread: StoreThread
+    synchronous: str = "full"
+
+    async def open(self, now: Instant) -> tuple[Store, Opened]:
+        """A store that is open; damaged ones are in quarantine, a newer one waits untouched.
+
+        Raises:
+            NoStoreError: the disk takes nothing, or another program holds the store.
+        """
+        store = Store(self.home, self._frame())
+        try:
+            return store, await self._made(store, now)
+        except Newer as error:
+            return await self._beside(now, error)
+        except Unusable as error:
+            reason = str(error)
+        except sqlite3.Error as error:
+            if kind_of(error) in (Trouble.BUSY, Trouble.FULL):
+                raise NoStoreError(_unavailable(error)) from error
+            reason = said(error)
+        self._put_aside(reason)
+        try:
+            opened = await self._made(store, now)
+        except (sqlite3.Error, Newer, Unusable) as error:
+            message = f"a new store in {self.home} does not work either: {error}"
+            raise NoStoreError(message) from error
+        opened.news.append(f"A damaged store was set aside: {reason}.")
+        return store, opened
+
+    def _frame(self) -> Frame:
+        quota = self.site.buffer_bytes
+        ballast = min(BALLAST_BYTES, quota // SHARE)
+        pages = (quota - ballast - min(WAL_BYTES, quota // SHARE)) // PAGE_BYTES
+        return Frame(
+            pages=max(PAGES_MIN, pages),
+            window_ms=max(1000, int(self.site.may_lose_s * 1000)),
+            ballast_bytes=ballast,
+            hardware=hardware_id(),
+            synchronous=self.synchronous,
+        )
+
+    async def _made(self, store: Store, now: Instant) -> Opened:
+        try:
+            return await self.thread.run(store.open, now, self.names)
+        except Outdated:
+            await self.make(self.home)
+            return await self.thread.run(store.open, now, self.names)
+
+    async def _beside(self, now: Instant, newer: Newer) -> tuple[Store, Opened]:
+        home = self.home / BESIDE
+        store = Store(home, self._frame())
+        home.mkdir(mode=0o750, exist_ok=True)
+        opened = await self._made(store, now)
+        opened.news.append(
+            f"The store was written by a newer version (format {newer}) and is left as it is."
+        )
+        return store, opened
+
+    def _put_aside(self, reason: str) -> None:
+        try:
+            place = Quarantine(self.home).put_aside()
+        except OSError as error:
+            message = f"the store in {self.home} is unusable and cannot be moved: {error}"
+            raise NoStoreError(message) from error
+        log.error(
+            "A damaged store was set aside; a new one takes its place.",
+            event_type="store.quarantined",
+            reason=reason,
+            place=str(place),
+        )
+
+
+def _unavailable(error: sqlite3.Error) -> str:
+    if kind_of(error) is Trouble.FULL:
+        return "the file system of the store is full"
+    return "another program holds the store open"

@@ -1,0 +1,72 @@
+"""Damaged stores, put aside whole by one rename, until they are salvaged or make room."""
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from agent.daemon.buffer.witness import sync_folder
+
+SHARE = 4  # of the quota, at most a quarter
+
+
+class Quarantine:
+    """The folder `quarantine/` beside `buffer/`."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._folder = home / "quarantine"
+
+    def put_aside(self) -> Path:
+        """Move `buffer/` here as it is.
+
+        Raises:
+            OSError: it cannot be moved.
+        """
+        self._folder.mkdir(mode=0o750, exist_ok=True)
+        sync_folder(self._home)
+        place = self._folder / f"{self._next():04d}"
+        (self._home / "buffer").rename(place)
+        sync_folder(self._home)
+        sync_folder(self._folder)
+        return place
+
+    def places(self) -> list[Path]:
+        """What lies here, oldest first."""
+        with suppress(OSError):
+            return sorted(self._folder.iterdir())
+        return []
+
+    def remove(self, place: Path) -> None:
+        """One is no longer needed; what cannot be removed stays."""
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                place.unlink()
+        with suppress(OSError):
+            self._folder.rmdir()
+
+    def used_bytes(self) -> int:
+        """What all of it takes."""
+        return sum(_size(place) for place in self.places())
+
+    def bound(self, limit_bytes: int) -> int:
+        """Remove the oldest until it fits; returns how many went."""
+        gone = 0
+        places = self.places()
+        while len(places) > 1 and sum(_size(place) for place in places) > limit_bytes:
+            self.remove(places.pop(0))
+            gone += 1
+        return gone
+
+    def _next(self) -> int:
+        numbers = [int(place.name) for place in self.places() if place.name.isdigit()]
+        return max(numbers, default=0) + 1
+
+
+def _size(place: Path) -> int:
+    total = 0
+    with suppress(OSError):
+        for file in [place, *place.rglob("*")]:
+            total += file.stat().st_blocks * 512
+    return total

@@ -1,0 +1,151 @@
+"""When the disk refuses: samples live in a bounded ring of RAM until it takes them again.
+
+What was being written when it refused may or may not have arrived: that order is held back and sent
+nowhere until the disk answers. What comes after it has an epoch of its own, so its names can never
+collide with the disk's.
+"""
+
+from collections import deque
+
+from agent.daemon.buffer.cutting import after, cut, size_of
+from agent.daemon.buffer.database import Database
+from agent.daemon.buffer.lives import Lives
+from agent.daemon.buffer.model import Chunk, Cursor, Done, Kind, LossEntry, Order, Refused
+from agent.daemon.buffer.reading import Ask, Found
+from agent.daemon.buffer.tables import Tables
+from agent.daemon.buffer.trouble import BrokenError, Trouble
+from agent.sample import Instant
+
+RING_BYTES = 16 << 20
+TRY_AGAIN_NS = 60_000_000_000
+
+
+class Refuge:
+    """The ring, and what the disk is owed.
+
+    Args:
+        tables: of the database that refused.
+        unsure: the order whose outcome nobody knows; written again first, under the same numbers.
+        error: what the disk said.
+    """
+
+    def __init__(self, db: Database, tables: Tables, unsure: Order, error: BrokenError) -> None:
+        self.reason = str(error)
+        self.damaged = error.kind is Trouble.DAMAGED
+        self.ring_bytes = RING_BYTES
+        self.accepted = after(unsure.chunks or [], tables.accepted)
+        self._db = db
+        self._tables = tables
+        self._unsure = unsure
+        self._first = self.accepted.samples + 1
+        self._try_at_ns = unsure.now.mono_ns + TRY_AGAIN_NS
+        self._ring: deque[Chunk] = deque()
+        self._bytes = 0
+        self._cursors: dict[str, Cursor] = {}
+        self._rejected: list[Refused] = []
+        self._losses: list[LossEntry] = []
+        tables.lives.begin(self._first, reason="ram")
+
+    @property
+    def disk_end(self) -> int:
+        """The last number that is on the card for sure."""
+        return self._tables.accepted.samples
+
+    def due(self, now: Instant) -> bool:
+        """Whether the disk should be tried again."""
+        return now.mono_ns >= self._try_at_ns
+
+    def refused_again(self, now: Instant, reason: str) -> None:
+        """It does not answer yet."""
+        self.reason = reason
+        self._try_at_ns = now.mono_ns + TRY_AGAIN_NS
+
+    def begin(self) -> Done:
+        """Tell that nothing of the unsure order is visible yet."""
+        return self._done([], [])
+
+    def keep(self, order: Order) -> Done:
+        """Take an order in; the oldest ordinary chunks leave when there is no room for it."""
+        eras = self._tables.eras
+        eras.of(order.now, order.handed)
+        order.chunks = cut(order.samples, self.accepted, eras, order.handed)
+        self.accepted = after(order.chunks, self.accepted)
+        self._cursors |= {cursor.name: cursor for cursor in order.cursors}
+        self._rejected += order.rejected
+        self._losses += order.losses
+        for chunk in order.chunks:
+            self._ring.append(chunk)
+            self._bytes += _size(chunk)
+        for first, last in order.delete:
+            self._forget(first, last)
+        dropped = []
+        while self._bytes > self.ring_bytes and self._ring:
+            dropped.append(self._drop())
+        return self._done(order.chunks, dropped)
+
+    def read(self, ask: Ask) -> Found:
+        """As from the card."""
+        found = Found(incomplete=True)
+        for chunk in self._ring:
+            if chunk.last < ask.start or ask.settled.covers(chunk.first, chunk.last):
+                continue
+            if chunk.first > ask.end or ask.full(found):
+                break
+            if ask.lane is None or ask.lane is chunk.lane:
+                found.add(chunk)
+        return found
+
+    def give_back(self, now: Instant) -> None:
+        """Write everything to the disk, in one transaction.
+
+        Raises:
+            sqlite3.Error: it still refuses.
+        """
+        tables = self._tables
+        before = tables.lives.of(self._first - 1)
+        owed = self._unsure  # some of it may be on the card already, under the same numbers
+        owed.cursors += self._cursors.values()
+        owed.rejected += self._rejected
+        owed.losses += self._losses
+        with self._db.transaction():
+            for chunk in [*(self._unsure.chunks or ()), *self._ring]:
+                tables.put(chunk)
+            tables.save_new()
+            tables.settle(owed)
+            seq = self._first - before.shift
+            following = self.accepted.samples + 1
+            tables.lives.begin(following, epoch=before.epoch, seq=seq, reason="disk again")
+            tables.save_lives()
+            tables.save_meta(now, self.accepted)
+        tables.committed(self.accepted)
+
+    def _done(self, chunks: list[Chunk], dropped: list[Chunk]) -> Done:
+        tables = self._tables
+        return Done(
+            chunks=chunks,
+            eras=list(tables.eras.changed.values()),
+            accepted=self.accepted,
+            space=tables.space,
+            written_bytes=self._db.written_bytes,
+            lives=Lives(tables.lives.known),
+            dropped=dropped,
+            broken=self.reason,
+            damaged=self.damaged,
+        )
+
+    def _drop(self) -> Chunk:
+        """The oldest ordinary chunk, or the oldest alarm when nothing else is left."""
+        ordinary = (n for n, chunk in enumerate(self._ring) if chunk.lane is not Kind.URGENT)
+        place = next(ordinary, 0)
+        chunk = self._ring[place]
+        del self._ring[place]
+        self._bytes -= _size(chunk)
+        return chunk
+
+    def _forget(self, first: int, last: int) -> None:
+        self._ring = deque(c for c in self._ring if c.first < first or c.last > last)
+        self._bytes = sum(map(_size, self._ring))
+
+
+def _size(chunk: Chunk) -> int:
+    return sum(size_of(values.values()) for _, _, _, values in chunk.entries)

@@ -1,0 +1,196 @@
+"""What a transaction writes, and what is loaded when a store is opened."""
+
+from itertools import groupby
+
+from agent.daemon.buffer import rows
+from agent.daemon.buffer.codec import Shapes, encode, row_crc
+from agent.daemon.buffer.database import PAGE_BYTES, Database
+from agent.daemon.buffer.eras import Eras
+from agent.daemon.buffer.lives import Lives
+from agent.daemon.buffer.model import (
+    Chunk,
+    Count,
+    Cursor,
+    Loss,
+    LossEntry,
+    Oldest,
+    Opened,
+    Order,
+    Space,
+)
+from agent.daemon.buffer.ranges import Range, Settled
+from agent.daemon.buffer.reading import COLUMNS
+from agent.sample import Instant
+
+DELETES_MAX = 2000  # chunks a transaction may delete: a drained backlog goes in steps
+VACUUM_PAGES = 64  # given back to the file system in one commit
+FREE_SHARE = 10  # a tenth of the file may be free pages
+LOOKED_BACK = 500  # chunks behind the newest that show how full a window was
+
+PUT = f"insert or replace into chunk ({COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
+DELETE = (
+    "delete from chunk where seq in"
+    " (select seq from chunk where seq >= ? and last <= ? and seq <= ? order by seq limit ?)"
+)
+DROP = "delete from chunk where seq >= ? and seq <= ?"
+NEWEST = "select last, total, boot, last_ms from chunk order by seq desc limit 1"
+RECENT = "select boot, first_ms, readings from chunk order by seq desc limit ?"
+URGENT = "select seq from chunk where lane = 1 order by seq"
+FIRST = (
+    "select boot, first_ms from chunk where seq >="
+    " coalesce((select max(seq) from chunk where seq <= ?1), ?1) and last >= ?1"
+    " order by seq limit 1"
+)
+
+
+class Tables:
+    """The tables of one open database, and what of them stays in memory."""
+
+    def __init__(self, db: Database) -> None:
+        self.shapes = Shapes()
+        self.lives = Lives()
+        self.eras = Eras()
+        self.meta = rows.Meta()
+        self.accepted = Count()
+        self.newest = (0, 0, 0)  # number, era and boot clock (µs) of the last committed sample
+        self.space = Space(0, 0)
+        self._db = db
+        self._next_loss = 1
+        self._ledger: dict[tuple[str, Loss], tuple[int, LossEntry]] = {}
+
+    def load(self) -> list[Cursor]:
+        """Take up what is known; returns the cursors."""
+        db = self._db
+        self.shapes = Shapes(rows.shapes(db))
+        self.lives = Lives(rows.lives(db))
+        self.meta = rows.meta(db)
+        cursors = list(rows.cursors(db))
+        last, total, era, last_ms = db.one(NEWEST) or (0, 0, 0, 0)
+        settled = max((cursor.settled.last for cursor in cursors), default=0)
+        highest = max(self.meta.floor - 1, last, settled)
+        self.accepted = Count(highest, max(self.meta.readings, total))
+        self.newest = (last, era, last_ms * 1000)
+        self.eras = Eras(rows.eras(db), self.meta.running_ns, newest=(era, last_ms * 1_000_000))
+        self._ledger = {
+            (loss.destination, loss.reason): (key, loss) for key, loss in rows.losses(db)
+        }
+        self._next_loss = db.one("select coalesce(max(id), 0) + 1 from loss")[0]
+        return cursors
+
+    def opened(self, cursors: list[Cursor], news: list[str]) -> Opened:
+        """What the event loop has to know."""
+        return Opened(
+            news=news,
+            space=self.space,
+            cursors=cursors,
+            lives=Lives(self.lives.known),
+            eras=list(self.eras.by_id.values()),
+            accepted=self.accepted,
+            repeated=self.meta.repeated,
+            starts=self.meta.starts,
+            urgent=[row[0] for row in self._db.rows(URGENT)],
+            oldest={cursor.name: self._oldest(cursor.settled) for cursor in cursors},
+        )
+
+    def fullest(self, window_ms: int) -> int:
+        """Most readings that were accepted within one window, twice: it may have straddled."""
+        recent = self._db.rows(RECENT, (LOOKED_BACK,))
+        windows = groupby(recent, key=lambda row: (row[0], row[1] // window_ms))
+        most = max((sum(row[2] for row in window) for _, window in windows), default=0)
+        return 2 * max(most, self.meta.fullest)
+
+    def put(self, chunk: Chunk) -> int:
+        """Write one chunk; returns its bytes."""
+        codec, body = encode(chunk.entries, self.shapes)
+        numbers = (
+            chunk.first,
+            chunk.last,
+            len(chunk.entries),
+            chunk.readings,
+            chunk.total,
+            chunk.first_us // 1000,
+            chunk.last_us // 1000,
+            chunk.era,
+            int(chunk.lane),
+            codec + chunk.thinned,
+        )
+        self._db.execute(PUT, (*numbers, row_crc(numbers, body), body))
+        return len(body)
+
+    def settle(self, order: Order) -> int:
+        """Write cursors, set-aside records and losses, then delete; returns how many chunks."""
+        db = self._db
+        for cursor in order.cursors:
+            rows.save_cursor(db, cursor)
+        for refused in order.rejected:
+            rows.save_refused(db, refused)
+        self._enter(order)
+        for key, loss in order.ledger.items():
+            rows.save_loss(db, key, loss)
+        for first, last in order.drop:
+            db.execute(DROP, (first, last))
+        for chunk in order.replace:
+            self.put(chunk)
+        left = DELETES_MAX
+        for first, last in order.delete:
+            if left > 0:
+                left -= self.delete((first, last), left)
+        return DELETES_MAX - left
+
+    def delete(self, numbers: Range, limit: int) -> int:
+        """Delete chunks that lie wholly in a range, oldest first; returns how many."""
+        first, last = numbers
+        return self._db.execute(DELETE, (first, last, last, limit)).rowcount
+
+    def save_new(self) -> None:
+        """Write shapes and eras that are not on the card yet."""
+        for shape in self.shapes.new:
+            rows.save_shape(self._db, shape)
+        for era in self.eras.changed.values():
+            rows.save_era(self._db, era)
+
+    def committed(self, accepted: Count) -> None:
+        """The transaction is durable."""
+        self.shapes.new.clear()
+        self.eras.changed.clear()
+        self.accepted = accepted
+
+    def save_lives(self) -> None:
+        """Write all lives: there are few."""
+        for life in self.lives.known:
+            rows.save_life(self._db, life)
+
+    def save_meta(self, now: Instant, accepted: Count) -> None:
+        """Write down where we are."""
+        self.meta.floor = accepted.samples + 1
+        self.meta.readings = accepted.readings
+        self.meta.running_ns = self.eras.running_ns(now)
+        rows.save_meta(self._db, self.meta)
+
+    def vacuum(self) -> None:
+        """Give some free pages back to the file system, where there are many."""
+        space = self.space
+        if space.free_bytes * FREE_SHARE > space.used_bytes + VACUUM_PAGES * PAGE_BYTES:
+            self._db.rows(f"pragma incremental_vacuum({VACUUM_PAGES})")
+
+    def measure(self) -> None:
+        """Look how large the file is."""
+        pages, free = self._db.pages()
+        self.space = Space(pages * PAGE_BYTES, free * PAGE_BYTES)
+
+    def _enter(self, order: Order) -> None:
+        """Give every loss its row, once: a new one, or that of a loss it touches."""
+        for loss in order.losses[order.entered :]:
+            name = (loss.destination, loss.reason)
+            key, known = self._ledger.get(name, (0, None))
+            joined = known.joined(loss) if known is not None else None
+            if joined is None:
+                key, joined, self._next_loss = self._next_loss, loss, self._next_loss + 1
+            self._ledger[name] = (key, joined)
+            order.ledger[key] = joined
+        order.entered = len(order.losses)
+
+    def _oldest(self, settled: Settled) -> Oldest | None:
+        number = settled.next_missing(1)
+        row = self._db.one(FIRST, (number,))
+        return Oldest(number, row[0], row[1] * 1000) if row else None
