@@ -1,6 +1,7 @@
 """The conversation on one line: one exchange at a time, people first, three tries for noise."""
 
 import asyncio
+import contextlib
 from types import TracebackType
 from typing import Final, Self
 
@@ -68,15 +69,17 @@ class Bus:
         """
         ask = Ask(request, unit.timeout_s, unit.gap_s)
         for _ in range(NOISE_TRIES - 1):
-            try:
+            with contextlib.suppress(Damaged):
                 return await self._exchange(ask, first=first)
-            except Damaged:
-                continue
         return await self._exchange(ask, first=first)
 
     async def _exchange(self, ask: Ask, *, first: bool) -> Heard:
-        async with self._turns.turn(first=first):
+        if not self._turns.take_at_once():
+            await self._turns.take(first=first)
+        try:
             return await self._wire.exchange(ask)
+        finally:
+            self._turns.give()
 
 
 def wire_of(line: Line) -> Wire:

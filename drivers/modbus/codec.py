@@ -46,6 +46,8 @@ class BlockCodec:
         layers = () if block.table.of_bits else block.layers
         self._layers = [_reader(layer) for layer in layers]
         points = [point for layer in block.layers for point in layer.points]
+        self._points = tuple(points)
+        self._plain = _plain(layers, points, conversions)
         self._may_be_nan = {p for p in points if p in conversions and conversions[p].nan}
         self._converters = [
             (point, converter(conversions[point])) for point in points if point in conversions
@@ -57,6 +59,8 @@ class BlockCodec:
         Args:
             payload: what follows the byte count of the answer, complete.
         """
+        if self._plain is not None:
+            return Decoded(dict(zip(self._points, self._plain(payload), strict=True)))
         values: dict[str, Value] = {}
         unreadable: list[str] = []
         for read in self._layers:
@@ -103,6 +107,17 @@ def _reader(layer: Layer) -> _Into:
             values.pop(name, None)
 
     return read
+
+
+def _plain(
+    layers: Sequence[Layer], points: Sequence[str], conversions: Mapping[str, Conversion]
+) -> Callable[[bytes], tuple[Value, ...]] | None:
+    """For the commonest block, whole numbers as they stand, nothing but one `unpack`."""
+    if len(layers) != 1 or layers[0].order is not Order.ABCD:
+        return None
+    if any(code in layers[0].format for code in "feds") or any(p in conversions for p in points):
+        return None
+    return struct.Struct(f">{layers[0].format}").unpack_from
 
 
 def _swap(payload: bytes) -> bytes:

@@ -28,6 +28,8 @@ MBAP_BYTES = 6  # of the header in front of the unit id
 SHORTEST = 3  # unit, function and one byte of data
 LONGEST = 260  # of any TCP frame; more is another protocol
 ROLL_OVER = 0x10000
+PROTOCOL = b"\0\0"  # the header's word for Modbus
+REFUSAL_PDU = 2  # bytes: function and code
 
 _READS: dict[Table, type[ModbusPDU]] = {
     Table.COIL: ReadCoilsRequest,
@@ -122,10 +124,13 @@ class RtuFraming:
 
     def __init__(self) -> None:
         self._framer = FramerRTU(DecodePDU(is_server=False))
+        self._made: tuple[Request | None, bytes] = None, b""
 
     def frame(self, request: Request, number: int) -> bytes:
         """The bytes to send."""
-        return self._framer.encode(request.pdu, request.unit, number)
+        if self._made[0] is not request:
+            self._made = request, self._framer.encode(request.pdu, request.unit, number)
+        return self._made[1]
 
     def find(self, heard: bytes | bytearray, request: Request, number: int) -> bytes | None:
         """The answer in what was heard; our own request is passed over, if it is heard back."""
@@ -164,12 +169,14 @@ class TcpFraming:
         """The answer in what was heard; answers to requests before this one are passed over."""
         data = bytes(heard)
         while len(data) > MBAP_BYTES:
-            _must_be_mbap(data)
+            if data[2:4] != PROTOCOL or not SHORTEST <= data[4] << 8 | data[5] <= LONGEST:
+                what = "not Modbus TCP"  # and it never becomes a frame
+                raise Damaged(what, data)
             used, unit, found, pdu = self._framer.decode(data)
             if not used:
                 return None
             if found == number and unit == request.unit:
-                return _matching(data[:used], pdu, request)
+                return _matching(data if used == len(data) else data[:used], pdu, request)
             data = data[used:]
         return None
 
@@ -189,17 +196,10 @@ def payload(pdu: bytes) -> bytes:
     return pdu[2:]
 
 
-def _must_be_mbap(data: bytes) -> None:
-    """Protocol id 0 and a possible length; anything else never becomes a frame."""
-    if data[2] or data[3] or not SHORTEST <= data[4] << 8 | data[5] <= LONGEST:
-        what = "not Modbus TCP"
-        raise Damaged(what, data)
-
-
 def _matching(frame: bytes, pdu: bytes, request: Request) -> bytes:
-    whole = len(pdu) == request.length - 3 and pdu.startswith(request.begins[1:])
-    refused = len(pdu) == 2 and pdu[0] == request.refusal[1]  # noqa: PLR2004 -- function and code
-    if not whole and not refused:
-        what = "an answer to another question"
-        raise Damaged(what, frame)
-    return frame
+    if len(pdu) == request.length - 3 and frame.startswith(request.begins, MBAP_BYTES):
+        return frame
+    if len(pdu) == REFUSAL_PDU and pdu[0] == request.function | REFUSAL:
+        return frame
+    what = "an answer to another question"
+    raise Damaged(what, frame)

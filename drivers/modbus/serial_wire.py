@@ -27,7 +27,8 @@ SHORTEST_DRAIN_S: Final = 0.1  # after a timeout; adapters keep bytes back for u
 SETTLED_S: Final = 0.03  # silence after which a damaged frame is over: two latency timers of FTDI
 BABBLE_S: Final = 2.0  # who talks longer than any frame takes at 1200 baud never ends by itself
 AHEAD_S: Final = 0.0005  # wake this much before the last byte is due; a timer may be late
-HEADER_BYTES: Final = 3  # unit, function, byte count: then the answer's length is known
+FIFO: Final = 16  # bytes an adapter hands over at once; not worth sleeping for less
+SHORT: Final = 3  # bytes; so few are noise
 MOST_AT_ONCE: Final = 4096
 CLOSE_S: Final = 1.0  # a thread that is stuck in the kernel for longer is left behind
 
@@ -179,10 +180,12 @@ class _Talker:
         self._keep_silence(ask.gap_s)
         frame = self._framing.frame(ask.request, 0)
         self._port.write(frame)
-        sent = time.monotonic() + len(frame) * self._place.character_s
-        heard = bytearray()
+        character_s = self._place.character_s
+        sent = time.monotonic() + len(frame) * character_s
+        whole_s, heard = ask.request.length * character_s, bytearray()
+        self._doze(sent + whole_s - AHEAD_S - time.monotonic())
         try:
-            answer = self._listen(ask, heard, sent + ask.timeout_s)
+            answer = self._listen(ask, heard, sent + whole_s + ask.timeout_s)
             late = answer is None
             if answer is None:
                 drain_s = max(ask.timeout_s, SHORTEST_DRAIN_S)
@@ -219,12 +222,15 @@ class _Talker:
             if answer is not None:
                 return answer
             missing = request.length - len(heard)
-            if data and missing > 0 and heard.startswith(request.begins[:HEADER_BYTES]):
+            if missing > FIFO and heard.startswith(request.begins):
                 self._doze(missing * self._place.character_s - AHEAD_S)
         return None
 
     def _doze(self, seconds: float) -> None:
-        """Sleep to the microsecond, which poll cannot: silences, and while an answer arrives."""
+        """Sleep to the microsecond, which poll cannot: silences, and while an answer arrives.
+
+        Nothing shorter than the whole answer is of use, so one wake-up does for all its pieces.
+        """
         if seconds > 0 and select.select([self._hurry], [], [], seconds)[0]:
             raise Silent
 
@@ -248,5 +254,5 @@ class _Talker:
 def _nothing(heard: bytearray) -> Silent | Damaged:
     if not heard:
         return Silent()
-    what = "an answer to another question" if len(heard) > HEADER_BYTES else "noise"
+    what = "an answer to another question" if len(heard) > SHORT else "noise"
     return Damaged(what, bytes(heard))

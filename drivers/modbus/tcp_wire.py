@@ -7,19 +7,16 @@ idles; what cannot be connected then is lost.
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
 from typing import Final
 
 from agent.driver import ConnectionState, DriverError
-from drivers.modbus.frames import ROLL_OVER, Damaged, Framing, Silent
+from drivers.modbus.frames import ROLL_OVER, Damaged, Framing, Request, Silent
 from drivers.modbus.plan import Host
 from drivers.modbus.wire import Ask, Heard
 
+ROOM: Final = 1024  # bytes read at once; an answer has at most 260
 CONNECT_S: Final = 5.0  # a device on the same network answers in milliseconds
 UNACKNOWLEDGED_MS: Final = 8000  # data that nobody acknowledges for so long: the peer is gone
-
-
-_Find = Callable[[bytearray], bytes | None]
 
 
 class TcpWire:
@@ -49,23 +46,30 @@ class TcpWire:
 
         A connection that turns out to be closed is opened again once: devices forget idle ones.
         """
-        used = self._link is not None and self._link.quiet_at > 0
-        try:
-            return await self._once(ask)
-        except DriverError:
-            if not used or not ask.repeatable:
-                raise
-        return await self._once(ask)
+        link = self._link
+        if link is None or link.lost:
+            link = await self._connected()
+        elif ask.repeatable:
+            try:
+                return await self._once(link, ask)
+            except DriverError:
+                link = await self._connected()
+        return await self._once(link, ask)
 
-    async def _once(self, ask: Ask) -> Heard:
-        link = await self._connected()
+    async def _once(self, link: "_Link", ask: Ask) -> Heard:
+        """One request on one connection."""
         if ask.gap_s and (left := link.quiet_at + ask.gap_s - link.loop.time()) > 0:
             await asyncio.sleep(left)
-        self._number = (self._number + 1) % ROLL_OVER
-        frame = self._framing.frame(ask.request, self._number)
-        sent = link.loop.time()
+        self._number = number = (self._number + 1) % ROLL_OVER
+        frame = self._framing.frame(ask.request, number)
+        sent, late = link.loop.time(), False
+        question = _Question(self._framing, ask.request, number)
         try:
-            answer, late = await self._answer(link, ask, frame)
+            answer = await link.ask(frame, question, sent + ask.timeout_s)
+        except Silent:
+            if self._numbered:
+                raise
+            answer, late = await self._late(link, question, sent + 2 * ask.timeout_s), True
         except (Damaged, asyncio.CancelledError):
             # a stream that is out of step never comes back into step
             await self.close()
@@ -73,30 +77,19 @@ class TcpWire:
         link.quiet_at = link.loop.time()
         return Heard(self._framing.pdu(answer), frame, answer, link.quiet_at - sent, late)
 
+    async def _late(self, link: "_Link", question: "_Question", until_s: float) -> bytes:
+        """Wait as long again; then only a new connection is safe from the old answer."""
+        try:
+            return await link.ask(b"", question, until_s)
+        except (Silent, Damaged, asyncio.CancelledError):
+            await self.close()
+            raise
+
     async def close(self) -> None:
         """Let the connection go."""
         link, self._link = self._link, None
         if link is not None:
             await link.abort()
-
-    async def _answer(self, link: "_Link", ask: Ask, frame: bytes) -> tuple[bytes, bool]:
-        """The answer's frame, and whether it was late."""
-        number = self._number
-
-        def find(heard: bytearray) -> bytes | None:
-            return self._framing.find(heard, ask.request, number)
-
-        try:
-            return await link.ask(frame, find, ask.timeout_s), False
-        except Silent:
-            if self._numbered:
-                raise
-        try:
-            return await link.ask(b"", find, ask.timeout_s), True
-        except Silent:
-            # without numbers only a new connection is safe from the old answer
-            await self.close()
-            raise
 
     async def _connected(self) -> "_Link":
         if self._link is not None and not self._link.lost:
@@ -113,42 +106,52 @@ class TcpWire:
         return link
 
 
-class _Link(asyncio.Protocol):
-    """The connection, and the one question that is open on it."""
+class _Question:
+    """What an answer is looked for with."""
+
+    __slots__ = ("find", "number", "request")
+
+    def __init__(self, framing: Framing, request: Request, number: int) -> None:
+        self.find, self.request, self.number = framing.find, request, number
+
+
+class _Link(asyncio.BufferedProtocol):
+    """The connection, and the one question that is open on it.
+
+    Buffered, because a plain protocol has 256 KiB allocated for each answer of a few bytes, which
+    doubles what a request costs.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, place: Host) -> None:
         self.loop, self._place = loop, place
         self.lost = False
         self.quiet_at = 0.0
         self._ended = asyncio.Event()
-        self._heard = bytearray()
-        self._find: _Find | None = None
+        self._room = bytearray(ROOM)
+        self._heard = b""
+        self._question: _Question | None = None
         self._answer: asyncio.Future[bytes] | None = None
         self._transport: asyncio.Transport | None = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    async def ask(self, frame: bytes, find: _Find, timeout_s: float) -> bytes:
-        """Send, if there is something to send, and wait for what `find` finds.
+    def ask(self, frame: bytes, question: _Question, until_s: float) -> asyncio.Future[bytes]:
+        """Send, if there is something to send; the future is the answer's frame.
 
-        Raises:
-            Silent: nothing was found in time.
-            Damaged: by `find`.
-            DriverError: the connection was lost.
+        It raises `Silent` at `until_s`, `Damaged` as `Framing.find` does, and `DriverError` when
+        the connection is lost.
         """
+        answer = self._answer = self.loop.create_future()
         if self._transport is None or self.lost:
-            raise closed(self._place)
-        self._answer, self._find = self.loop.create_future(), find
-        self._deadline = self.loop.time() + timeout_s
-        if self._timer is None or self._timer.when() > self._deadline:
+            answer.set_exception(closed(self._place))
+            return answer
+        self._question, self._deadline = question, until_s
+        if self._timer is None or self._timer.when() > until_s:
             self._arm()
         if frame:
-            self._heard.clear()
+            self._heard = b""
             self._transport.write(frame)
-        try:
-            return await self._answer
-        finally:
-            self._answer = self._find = None
+        return answer
 
     async def abort(self) -> None:
         """Close at once."""
@@ -166,16 +169,23 @@ class _Link(asyncio.Protocol):
         peer = transport.get_extra_info("socket")
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
-    def data_received(  # type: ignore[explicit-override]  # typing.override needs Python 3.12
-        self, data: bytes
+    def get_buffer(  # type: ignore[explicit-override]  # typing.override needs Python 3.12
+        self,
+        sizehint: int,  # noqa: ARG002 -- asyncio's callback
+    ) -> bytearray:
+        """Asyncio's callback."""
+        return self._room
+
+    def buffer_updated(  # type: ignore[explicit-override]  # typing.override needs Python 3.12
+        self, nbytes: int
     ) -> None:
         """Asyncio's callback."""
-        self._heard += data
-        answer, find = self._answer, self._find
-        if find is None or answer is None or answer.done():
+        answer, question = self._answer, self._question
+        if answer is None or question is None or answer.done():
             return
+        self._heard += self._room[:nbytes]
         try:
-            found = find(self._heard)
+            found = question.find(self._heard, question.request, question.number)
         except Damaged as error:
             answer.set_exception(error)
             return

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from types import TracebackType
 
 
 class Turns:
@@ -14,14 +13,16 @@ class Turns:
         self._first: deque[asyncio.Future[None]] = deque()
         self._others: deque[asyncio.Future[None]] = deque()
 
-    def turn(self, *, first: bool) -> "Turn":
-        """A turn, as `async with`; `first` goes before the schedule."""
-        return Turn(self, first=first)
+    def take_at_once(self) -> bool:
+        """Take the line if nobody has it."""
+        if self._taken:
+            return False
+        self._taken = True
+        return True
 
     async def take(self, *, first: bool) -> None:
-        """Wait for the line."""
-        if not self._taken:
-            self._taken = True
+        """Wait for the line; `first` goes before the schedule."""
+        if self.take_at_once():
             return
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         (self._first if first else self._others).append(mine)
@@ -47,23 +48,3 @@ class Turns:
         if self._favoured:
             order.reverse()
         return next((queue for queue in order if queue), None)
-
-
-class Turn:
-    """One turn on the line."""
-
-    __slots__ = ("_first", "_turns")
-
-    def __init__(self, turns: Turns, *, first: bool) -> None:
-        self._turns, self._first = turns, first
-
-    async def __aenter__(self) -> None:
-        await self._turns.take(first=self._first)
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._turns.give()

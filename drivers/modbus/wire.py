@@ -11,7 +11,7 @@ class Ask:
     """One request and how patient to be.
 
     Attributes:
-        timeout_s: for the answer, from the moment the request has left.
+        timeout_s: for the answer to begin, from the moment the request has left.
         gap_s: silence to keep before the request.
         repeatable: asking twice does no harm; a write is never repeated by itself.
     """

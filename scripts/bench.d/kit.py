@@ -21,6 +21,7 @@ SKIPPED = 77
 SBIN = ":/usr/sbin:/usr/local/sbin"
 LIBRARIES = {
     "modbus_slave": ["libmodbus"],
+    "modbus_client": ["libmodbus"],
     "gateway_floor": ["libmodbus", "sqlite3", "libmosquitto"],
 }
 
