@@ -5,7 +5,6 @@ Beside bleak, which says nothing when the adapter or bluetoothd goes away under 
 
 import asyncio
 import contextlib
-from types import TracebackType
 from typing import Any, Final, Self
 
 from dbus_fast import BusType, Message, MessageType, Variant
@@ -55,12 +54,7 @@ class Adapter:
             raise _no_bus() from error
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._bus is not None:
             self._bus.disconnect()
 

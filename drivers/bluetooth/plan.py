@@ -106,6 +106,7 @@ class Timing:
     """What the driver waits for, seconds; tests wait less.
 
     Attributes:
+        start_s: for a scan to begin; a driver without its hardware gives up within five seconds.
         check_s: between two looks at the adapter.
         silence_s: without any advertisement, until the scan is started again. BlueZ before 5.88
             may believe that it scans when the kernel does not.
@@ -114,6 +115,7 @@ class Timing:
         hear_s: a read on demand waits so long for the next advertisement.
     """
 
+    start_s: float = 4.0
     check_s: float = 2.0
     silence_s: float = 90.0
     repeat_s: float = 30.0

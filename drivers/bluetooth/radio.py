@@ -22,7 +22,6 @@ from drivers.bluetooth.plan import Timing
 log = logging.get("bluetooth")
 
 MOST_PATTERNS: Final = 16  # of one advertisement monitor (BlueZ)
-STARTS_WITHIN_S: Final = 4.0
 STOPS_WITHIN_S: Final = 0.5  # a driver stops within a second
 SLOWEST_S: Final = 3600.0  # between two restarts where there is nothing to be heard
 PATIENCE: Final = 2  # silences before the adapter itself is switched off and on
@@ -106,7 +105,7 @@ class Radio:
         mode: Literal["passive", "active"] = "passive" if passive else "active"
         scanner = BleakScanner(self._hear, scanning_mode=mode, bluez=bluez)
         try:
-            async with asyncio.timeout(STARTS_WITHIN_S):
+            async with asyncio.timeout(self._timing.start_s):
                 await scanner.start()
         except (OSError, EOFError) as error:  # TimeoutError is an OSError
             message = "the Bluetooth service does not answer"

@@ -10,7 +10,6 @@ import errno
 import os
 import termios
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import serial  # type: ignore[import-untyped]  # pyserial has no types
@@ -54,12 +53,7 @@ class Port:
             raise _refused(plan.port, error) from error
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._serial is not None:
             self._serial.close()
             self._serial = None

@@ -7,7 +7,6 @@ reports a hang-up, so this end keeps the other one open.
 import os
 import tty
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 
@@ -44,10 +43,5 @@ class Pty:
         self.plug()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.unplug()

@@ -9,7 +9,6 @@ from agent.demo.bluez import Bluez, stand_in
 from agent.demo.trouble import Trouble
 from agent.driver import ConnectionState, DriverError
 from drivers.bluetooth.driver import BluetoothDriver
-from drivers.bluetooth.plan import Timing
 from tests.drivers.bluetooth.sensors import COLD_ROOM, QUICK, listening, radio_plan, ruuvi
 from tests.lab.sink import KeepingSink
 
@@ -76,8 +75,8 @@ async def test_what_goes_away_is_named(bluez: Bluez, what: str, words: str) -> N
 
 async def test_a_bluetoothd_that_hangs_is_not_waited_for(bluez: Bluez) -> None:
     bluez.trouble("StartDiscovery", Trouble(hang_s=30))
-    driver = BluetoothDriver(radio_plan(COLD_ROOM), {}, Timing())
-    async with asyncio.timeout(5):
+    driver = BluetoothDriver(radio_plan(COLD_ROOM), {}, QUICK)
+    async with asyncio.timeout(2):
         error = await ended(driver)
     assert "does not answer" in error.message
 
