@@ -8,10 +8,10 @@ from pathlib import Path
 from agent.clock import Clock
 from agent.daemon.buffer.commits import Commits
 from agent.daemon.buffer.desk import Desk
+from agent.daemon.buffer.facts import StoreFacts
 from agent.daemon.buffer.keeper import Keeper
 from agent.daemon.buffer.lock import lock
 from agent.daemon.buffer.maker import make_store
-from agent.daemon.buffer.model import StoreFacts
 from agent.daemon.buffer.opening import Opening
 from agent.daemon.buffer.outbox import Outbox
 from agent.daemon.buffer.thread import StoreThread

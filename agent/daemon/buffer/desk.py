@@ -4,18 +4,9 @@ from collections.abc import Callable, Iterable
 
 from agent import logging
 from agent.clock import Clock
+from agent.daemon.buffer.facts import DestinationFacts, Loss
 from agent.daemon.buffer.giving_up import give_up
-from agent.daemon.buffer.model import (
-    Chunk,
-    Cursor,
-    DestinationFacts,
-    Done,
-    Loss,
-    LossEntry,
-    Opened,
-    Order,
-    Space,
-)
+from agent.daemon.buffer.model import Chunk, Cursor, Done, LossEntry, Opened, Order, Space
 from agent.daemon.buffer.outbox import Outbox
 from agent.daemon.buffer.ranges import Range, common
 from agent.daemon.buffer.reading import Ask, Found

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from agent.daemon.buffer.codec import Entry
-from agent.daemon.buffer.model import Chunk, Count, Cursor, Loss, LossEntry
+from agent.daemon.buffer.facts import Loss
+from agent.daemon.buffer.model import Chunk, Count, Cursor, LossEntry
 from agent.daemon.buffer.stock import Stock
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from agent.daemon.buffer.codec import Damaged
 from agent.daemon.buffer.database import Database, Unusable
+from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.lives import Life
-from agent.daemon.buffer.model import Count, Cursor, Loss, LossEntry
+from agent.daemon.buffer.model import Count, Cursor, LossEntry
 from agent.daemon.buffer.reading import COLUMNS, unpacked
 from agent.daemon.buffer.tables import Tables
 from agent.daemon.buffer.witness import UNKNOWN, Witness

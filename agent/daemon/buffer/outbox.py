@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import Protocol
 
 from agent.cloud import Batch, Limits, Receipt, Record
-from agent.daemon.buffer.model import Count, Cursor, Kind, Lane, Oldest, Refused, Waiting
+from agent.daemon.buffer.facts import Lane, Waiting
+from agent.daemon.buffer.model import Count, Cursor, Kind, Oldest, Refused
 from agent.daemon.buffer.ranges import runs
 from agent.daemon.buffer.reading import Ask, Found
 from agent.daemon.buffer.stock import Picking, Stock

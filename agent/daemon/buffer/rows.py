@@ -12,8 +12,9 @@ from typing import Any
 from agent.daemon.buffer.codec import Shape, text_crc
 from agent.daemon.buffer.database import Database
 from agent.daemon.buffer.eras import Anchor, Era, Source
+from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.lives import Life
-from agent.daemon.buffer.model import Count, Cursor, Loss, LossEntry, Refused
+from agent.daemon.buffer.model import Count, Cursor, LossEntry, Refused
 from agent.daemon.buffer.ranges import Settled
 
 

@@ -6,18 +6,9 @@ from agent.daemon.buffer import rows
 from agent.daemon.buffer.codec import Shapes, encode, row_crc
 from agent.daemon.buffer.database import PAGE_BYTES, Database
 from agent.daemon.buffer.eras import Eras
+from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.lives import Lives
-from agent.daemon.buffer.model import (
-    Chunk,
-    Count,
-    Cursor,
-    Loss,
-    LossEntry,
-    Oldest,
-    Opened,
-    Order,
-    Space,
-)
+from agent.daemon.buffer.model import Chunk, Count, Cursor, LossEntry, Oldest, Opened, Order, Space
 from agent.daemon.buffer.ranges import Range, Settled
 from agent.daemon.buffer.reading import COLUMNS
 from agent.sample import Instant
@@ -42,6 +33,8 @@ FIRST = (
     " order by seq limit 1"
 )
 
+Ledger = dict[tuple[str, Loss], tuple[int, LossEntry]]  # the newest line of each, with its key
+
 
 class Tables:
     """The tables of one open database, and what of them stays in memory."""
@@ -56,7 +49,7 @@ class Tables:
         self.space = Space(0, 0)
         self._db = db
         self._next_loss = 1
-        self._ledger: dict[tuple[str, Loss], tuple[int, LossEntry]] = {}
+        self._ledger: Ledger = {}
 
     def load(self) -> list[Cursor]:
         """Take up what is known; returns the cursors."""
