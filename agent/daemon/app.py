@@ -128,6 +128,7 @@ class Daemon:
         for name, uplink in gateway.uplinks.items():
             parts[f"uplink {name}"] = uplink.run(gateway.vitals.beat)
         parts["rounds"] = self._rounds(gateway).run()
+        parts["store"] = gateway.buffer.run()
         if gateway.plan.status.listen != "none" and not self._service.supervised:
             parts["status page"] = page.serve(gateway.plan, self._socket)
         return parts
