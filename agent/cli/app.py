@@ -15,6 +15,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "set": ("agent.cli.edit:set_", "change one setting in the file"),
     "migrate": ("agent.cli.edit:migrate", "rename settings that have new names"),
     "check": ("agent.cli.check:check", "check a configuration; nothing is applied"),
+    "scan": ("agent.cli.scan:scan", "what is plugged in"),
     "run": ("agent.cli.service:run", "the daemon; what the systemd unit starts"),
     "status": ("agent.cli.status:status", "one screen: devices, clouds, the gateway itself"),
     "doctor": ("agent.cli.doctor:doctor", "every check, and what to do about each finding"),
