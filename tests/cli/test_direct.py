@@ -1,52 +1,18 @@
 """`fieldpost read` while no daemon runs: a real port, opened for as long as it takes."""
 
-import os
-import pty
-import threading
-import tty
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Fieldpost
-
-FILE = """\
-version: 1
-site:
-  name: Pty House
-connections:
-  line:
-    kind: serial-lines
-    port: {port}
-    line: 9600 8N1
-devices:
-  hall:
-    profile: text-temperature-humidity
-    via: line
-"""
+from tests.cli.speaker import FILE, speaking
 
 
 @pytest.fixture
 def port() -> Iterator[str]:
-    """A serial line on which something speaks ten times a second."""
-    master, slave = pty.openpty()
-    tty.setraw(slave)
-    over = threading.Event()
-
-    def speak() -> None:
-        while not over.wait(0.1):
-            with suppress(OSError):
-                os.write(master, b"T=21.5 H=48\r\n")
-
-    thread = threading.Thread(target=speak)
-    thread.start()
-    yield os.ttyname(slave)
-    over.set()
-    thread.join()
-    os.close(master)
-    os.close(slave)
+    with speaking() as name:
+        yield name
 
 
 @pytest.fixture
