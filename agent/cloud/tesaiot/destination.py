@@ -139,9 +139,17 @@ def open_cloud(_gateway: str, spec: Json, secrets: Mapping[str, Secret]) -> Clou
     Raises:
         FieldpostError: the bundle cannot be used; the sentence says why.
     """
-    plan, clock = from_json(Plan, spec), SystemClock()
+    return made(from_json(Plan, spec), secrets, Pace())
+
+
+def made(plan: Plan, secrets: Mapping[str, Secret], pace: Pace) -> Cloud:
+    """The destination of a plan, at a pace.
+
+    Raises:
+        FieldpostError: as `open_cloud`.
+    """
+    clock = SystemClock()
     bundle = read_bundle(secrets[plan.bundle], clock)
-    pace = Pace()
     if not bundle.api_key:
         return CertificateCloud(account_with_certificate(plan, bundle, secrets, pace))
     accounts = {"": account_with_key(plan, bundle, secrets, pace)}
