@@ -11,7 +11,7 @@ import hashlib
 import os
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar, cast
@@ -192,8 +192,8 @@ def from_json(cls: type[T], data: Any) -> T:
         ValueError: a field is missing, unknown, or of another shape.
     """
     try:
-        reader = _of_dataclass(cls)
-        return cast("T", reader(data))
+        reader = _reader(cast("Hashable", cls))
+        return cast("T", reader(data) if reader else data)
     except (TypeError, KeyError, AttributeError) as error:
         message = f"not a {cls.__name__}: {error}"
         raise ValueError(message) from error
@@ -219,7 +219,6 @@ def _reader(hint: Any) -> Reader | None:
     return _of_container(origin, arguments) if is_container else None
 
 
-@functools.cache
 def _of_dataclass(cls: type) -> Reader:
     hints = typing.get_type_hints(cls)
     readers = {name: reader for name in hints if (reader := _reader(hints[name]))}
