@@ -144,9 +144,15 @@ def _goes_on(lines: list[str], value: Scalar) -> bool:
 
 
 def _replace(lines: list[str], mark: Mark, new: str) -> None:
+    """Put `new` in the place of a token; a comment behind it keeps its column."""
     line = lines[mark.line - 1]
     start = mark.column - 1
-    lines[mark.line - 1] = line[:start] + new + line[start + mark.width :]
+    rest = line[start + mark.width :]
+    comment = re.match(r"( +)#", rest)
+    if comment:
+        gap = max(1, len(comment[1]) + mark.width - len(new))
+        rest = " " * gap + rest[len(comment[1]) :]
+    lines[mark.line - 1] = line[:start] + new + rest
 
 
 def _insert(lines: list[str], after: int, new: list[str]) -> None:
