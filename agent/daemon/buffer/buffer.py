@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from agent.clock import Clock
@@ -11,8 +11,7 @@ from agent.daemon.buffer.desk import Desk
 from agent.daemon.buffer.facts import StoreFacts
 from agent.daemon.buffer.keeper import Keeper
 from agent.daemon.buffer.lock import lock
-from agent.daemon.buffer.maker import make_store
-from agent.daemon.buffer.opening import Opening
+from agent.daemon.buffer.opening import SOUND, Build, Opening
 from agent.daemon.buffer.outbox import Outbox
 from agent.daemon.buffer.thread import StoreThread
 from agent.errors import NotFoundError
@@ -28,7 +27,7 @@ class Buffer:
         site: quota and loss window.
         clock: all time comes from here.
         destinations: names of the configured ones.
-        make: makes or migrates the store in a folder.
+        build: another one is for the tests of the tests.
     """
 
     def __init__(
@@ -37,14 +36,13 @@ class Buffer:
         site: Site,
         clock: Clock,
         destinations: Sequence[str],
-        *,
-        make: Callable[[Path], Awaitable[None]] = make_store,
+        build: Build = SOUND,
     ) -> None:
         self._folder = folder
         self._site = site
         self._clock = clock
         self._thread = StoreThread()
-        self._opening = Opening(folder, site, tuple(destinations), make, self._thread)
+        self._opening = Opening(folder, site, tuple(destinations), self._thread, build)
         self._desk = Desk(clock, self._thread)
         self._commits = Commits(site.may_lose_s, clock, self._thread, self._desk)
         self._desk.want = self._commits.want

@@ -8,6 +8,7 @@ and is out of reach of SQLite's WAL-reset bug, which takes two connections.
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,33 @@ class Newer(Exception):
     """The store was written by a newer version; it must stay as it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a store may use, and how it is opened.
+
+    Attributes:
+        pages: most pages of the database.
+        window_ms: the loss window.
+        hardware: id of this board.
+        synchronous: anything but "full" breaks promises; there for the tests that prove it.
+        checkpoint_commits: fewer make short runs meet many.
+    """
+
+    pages: int
+    window_ms: int
+    ballast_bytes: int
+    hardware: bytes
+    synchronous: str = "full"
+    checkpoint_commits: int = CHECKPOINT_COMMITS
+
+
 class Database:
     """A connection that checkpoints itself and knows how much it wrote."""
 
-    def __init__(self, file: Path, *, page_count_max: int, synchronous: str = "full") -> None:
+    def __init__(self, file: Path, frame: Frame) -> None:
         self.written_bytes = 0
         self._file = file
-        self._page_count_max = page_count_max
-        self._synchronous = synchronous
+        self._frame = frame
         self._since_checkpoint = [0, 0]
         self._connection: sqlite3.Connection | None = None
 
@@ -128,7 +148,7 @@ class Database:
         SQLite's own checkpoint swallows I/O errors; this one raises them.
         """
         commits, size = self._since_checkpoint
-        due = commits >= CHECKPOINT_COMMITS or size >= CHECKPOINT_BYTES
+        due = commits >= self._frame.checkpoint_commits or size >= CHECKPOINT_BYTES
         if due:
             self.checkpoint()
         return due
@@ -165,11 +185,6 @@ class Database:
             connection.set_progress_handler(None, 0)
         return "" if found == [("ok",)] else str(found[0][0])
 
-    def limit(self, pages: int) -> None:
-        """The file never grows beyond this; belongs to the connection, not to the file."""
-        self._page_count_max = pages
-        self.rows(f"pragma max_page_count = {pages}")
-
     def _check_format(self) -> None:
         self.rows("pragma locking_mode = exclusive")
         found = int(self.one("pragma user_version")[0])
@@ -188,7 +203,7 @@ class Database:
 
     def _set_up(self) -> None:
         for name, value, expected in PRAGMAS:
-            wanted = self._synchronous if name == "synchronous" else value
+            wanted = self._frame.synchronous if name == "synchronous" else value
             self.rows(f"pragma {name} = {wanted}")
             answer = self.one(f"pragma {name}")[0]
             if answer != expected and wanted == value:
@@ -199,4 +214,4 @@ class Database:
             if answer != expected:
                 message = f"{name} is {answer}"
                 raise Unusable(message)
-        self.limit(self._page_count_max)
+        self.rows(f"pragma max_page_count = {self._frame.pages}")

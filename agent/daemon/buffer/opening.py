@@ -7,10 +7,11 @@ from pathlib import Path
 
 from agent import logging
 from agent.daemon.buffer.ballast import BALLAST_BYTES
-from agent.daemon.buffer.database import PAGE_BYTES, Newer, Outdated, Unusable
+from agent.daemon.buffer.database import PAGE_BYTES, Frame, Newer, Outdated, Unusable
+from agent.daemon.buffer.maker import make_store
 from agent.daemon.buffer.model import Opened
 from agent.daemon.buffer.quarantine import Quarantine
-from agent.daemon.buffer.store import Frame, Store
+from agent.daemon.buffer.store import Store
 from agent.daemon.buffer.thread import StoreThread
 from agent.daemon.buffer.trouble import Trouble, kind_of, said
 from agent.daemon.buffer.witness import hardware_id
@@ -30,6 +31,23 @@ class NoStoreError(FieldpostError):
     """There is no way to have a store here at the moment."""
 
 
+@dataclass(frozen=True, slots=True)
+class Build:
+    """How stores are made and written; other builds are there to prove that tests can fail.
+
+    Attributes:
+        make: makes or migrates the store in a folder.
+        frame: instead of what follows from the site.
+    """
+
+    make: Callable[[Path], Awaitable[None]] = make_store
+    frame: Frame | None = None
+    store: type[Store] = Store
+
+
+SOUND = Build()
+
+
 @dataclass(slots=True)
 class Opening:
     """One attempt to get at a store.
@@ -38,15 +56,13 @@ class Opening:
         home: the folder of lock, witness and `buffer/`.
         site: quota and loss window.
         names: of the configured destinations.
-        make: makes or migrates the store in a folder.
     """
 
     home: Path
     site: Site
     names: Sequence[str]
-    make: Callable[[Path], Awaitable[None]]
     thread: StoreThread
-    synchronous: str = "full"
+    build: Build
 
     async def open(self, now: Instant) -> tuple[Store, Opened]:
         """A store that is open; damaged ones are in quarantine, a newer one waits untouched.
@@ -54,9 +70,9 @@ class Opening:
         Raises:
             NoStoreError: the disk takes nothing, or another program holds the store.
         """
-        store = Store(self.home, self._frame())
+        store = self._store(self.home)
         try:
-            return store, await self._made(store, now)
+            return store, await self._made(store, self.home, now)
         except Newer as error:
             return await self._beside(now, error)
         except Unusable as error:
@@ -67,37 +83,28 @@ class Opening:
             reason = said(error)
         self._put_aside(reason)
         try:
-            opened = await self._made(store, now)
+            opened = await self._made(store, self.home, now)
         except (sqlite3.Error, Newer, Unusable) as error:
             message = f"a new store in {self.home} does not work either: {error}"
             raise NoStoreError(message) from error
         opened.news.append(f"A damaged store was set aside: {reason}.")
         return store, opened
 
-    def _frame(self) -> Frame:
-        quota = self.site.buffer_bytes
-        ballast = min(BALLAST_BYTES, quota // SHARE)
-        pages = (quota - ballast - min(WAL_BYTES, quota // SHARE)) // PAGE_BYTES
-        return Frame(
-            pages=max(PAGES_MIN, pages),
-            window_ms=max(1000, int(self.site.may_lose_s * 1000)),
-            ballast_bytes=ballast,
-            hardware=hardware_id(),
-            synchronous=self.synchronous,
-        )
+    def _store(self, home: Path) -> Store:
+        return self.build.store(home, self.build.frame or frame_of(self.site))
 
-    async def _made(self, store: Store, now: Instant) -> Opened:
+    async def _made(self, store: Store, home: Path, now: Instant) -> Opened:
         try:
             return await self.thread.run(store.open, now, self.names)
         except Outdated:
-            await self.make(self.home)
+            await self.build.make(home)
             return await self.thread.run(store.open, now, self.names)
 
     async def _beside(self, now: Instant, newer: Newer) -> tuple[Store, Opened]:
         home = self.home / BESIDE
-        store = Store(home, self._frame())
+        store = self._store(home)
         home.mkdir(mode=0o750, exist_ok=True)
-        opened = await self._made(store, now)
+        opened = await self._made(store, home, now)
         opened.news.append(
             f"The store was written by a newer version (format {newer}) and is left as it is."
         )
@@ -121,3 +128,16 @@ def _unavailable(error: sqlite3.Error) -> str:
     if kind_of(error) is Trouble.FULL:
         return "the file system of the store is full"
     return "another program holds the store open"
+
+
+def frame_of(site: Site) -> Frame:
+    """What a store of this quota may use."""
+    quota = site.buffer_bytes
+    ballast = min(BALLAST_BYTES, quota // SHARE)
+    pages = (quota - ballast - min(WAL_BYTES, quota // SHARE)) // PAGE_BYTES
+    return Frame(
+        pages=max(PAGES_MIN, pages),
+        window_ms=max(1000, int(site.may_lose_s * 1000)),
+        ballast_bytes=ballast,
+        hardware=hardware_id(),
+    )

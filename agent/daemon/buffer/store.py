@@ -7,12 +7,12 @@ commit that holds it; writing an order again writes the same rows under the same
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from agent.daemon.buffer.ballast import Ballast
 from agent.daemon.buffer.cutting import after, cut
-from agent.daemon.buffer.database import PAGE_BYTES, Database, Newer, Outdated, Unusable
+from agent.daemon.buffer.database import PAGE_BYTES, Database, Frame, Newer, Outdated, Unusable
 from agent.daemon.buffer.judging import Judgement, check, judged
 from agent.daemon.buffer.lives import Lives
 from agent.daemon.buffer.model import Count, Cursor, Done, Opened, Order
@@ -29,31 +29,13 @@ WITNESS_NS = 60_000_000_000
 NEARLY = 0.9  # of the pages in use: then it is the quota that is full, not the file system
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What a store may use, and how it is opened.
-
-    Attributes:
-        pages: most pages of the database.
-        window_ms: the loss window.
-        hardware: id of this board.
-        synchronous: anything but "full" breaks promises; there for the tests that prove it.
-    """
-
-    pages: int
-    window_ms: int
-    ballast_bytes: int
-    hardware: bytes
-    synchronous: str = "full"
-
-
 class Store:
     """The tables. Every method runs on the one thread that owns the connection."""
 
     def __init__(self, home: Path, frame: Frame) -> None:
         self._frame = frame
         self._file = home / "buffer" / "buffer.db"
-        self._db = Database(self._file, page_count_max=frame.pages, synchronous=frame.synchronous)
+        self._db = Database(self._file, frame)
         self._tables = Tables(self._db)
         self._witness = WitnessFile(home / "witness")
         self._witness_at_ns = 0

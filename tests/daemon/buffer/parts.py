@@ -8,6 +8,7 @@ from pathlib import Path
 from agent.clock import Clock
 from agent.cloud import Batch, Limits, Receipt, Record
 from agent.daemon.buffer import Buffer, Lane, Outbox
+from agent.daemon.buffer.opening import Build
 from agent.plan import Site
 from agent.prepare.store import migrate
 from agent.sample import Instant, Sample, Value
@@ -47,7 +48,7 @@ async def made(folder: Path) -> None:
 async def opened(
     folder: Path, clock: Clock, destinations: Sequence[str] = ("cloud",), site: Site = SITE
 ) -> AsyncIterator[Buffer]:
-    buffer = Buffer(folder, site, clock, destinations, make=made)
+    buffer = Buffer(folder, site, clock, destinations, Build(made))
     await buffer.open()
     try:
         yield buffer
