@@ -6,7 +6,7 @@ from importlib import import_module
 import click
 
 from agent.cli import verb
-from agent.cli.failure import INTERRUPTED, Failure, stop_quietly
+from agent.cli.failure import INTERRUPTED, Failure
 
 # In the order of the work: where each is, and its line of the help. A verb is loaded when it is
 # asked for: `status` needs no compiler, and the list of verbs needs none of them.
@@ -87,6 +87,4 @@ def command_line(arguments: Sequence[str]) -> int:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
-    except BrokenPipeError:
-        code = stop_quietly()
     return code

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from agent.cli.failure import Failure, from_system
+from agent.cli.failure import Failure, from_system, stop_quietly
 from agent.cli.session import Session
 from agent.errors import FieldpostError
 
@@ -28,7 +28,7 @@ class Verb(click.Command):
         except FieldpostError as error:
             raise Failure(error, json=ctx.obj.json) from error
         except BrokenPipeError:
-            raise
+            return stop_quietly()  # before click makes an error of it
         except OSError as error:
             raise Failure(from_system(error), json=ctx.obj.json) from error
 

@@ -63,8 +63,8 @@ def test_every_verb_that_reads_speaks_json(path: tuple[str, ...]) -> None:
 
 
 def test_a_typing_error_has_a_neighbour(fieldpost: Fieldpost) -> None:
-    said = fieldpost("stauts")
-    assert (said.code, "Did you mean 'status'?" in said.err) == (2, True)
+    said = fieldpost("versio")
+    assert (said.code, "Did you mean 'version'?" in said.err) == (2, True)
 
 
 def test_the_order_of_the_help_is_the_order_of_the_work(fieldpost: Fieldpost) -> None:
