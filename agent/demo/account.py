@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 # line of 9600 baud, and a machine with better things to do
 ANSWERED_S = 5.0
 CLOCKS_S = 0.05  # an instrument notes the time after it spoke
+# before a kill: the loss window of `may_lose: 1s`, and a sample's way to it
+KILL_WINDOW_S = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,15 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """One stretch during which a daemon ran, wall-clock seconds."""
+    """One stretch during which a daemon ran, wall-clock seconds.
+
+    Attributes:
+        killed: whether it ended without warning, and what it had not committed with it.
+    """
 
     began_s: float
     ended_s: float
+    killed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +52,36 @@ class Told:
 
     Attributes:
         accepted: readings it accepted and committed, over all its lives.
-        lost: readings in its loss ledger.
         waiting: readings not yet delivered.
+        lost: readings its loss ledger gives up, exactly.
+        at_most: readings that its ledger says a kill cost at most; never committed, so not among
+            the accepted ones.
     """
 
     accepted: int
-    lost: int
-    waiting: int
+    waiting: int = 0
+    lost: int = 0
+    at_most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceCount:
-    """One device: samples said while the daemon listened, and samples the cloud holds."""
+    """One device, in samples.
+
+    Attributes:
+        produced: said while a daemon listened.
+        held: of those, the cloud holds so many.
+        cut: of those, so many were said in the last moments before a kill and went with it.
+    """
 
     produced: int
     held: int
+    cut: int = 0
 
     @property
     def missing(self) -> int:
-        """Samples that were said and are not in the cloud."""
-        return max(0, self.produced - self.held)
+        """Samples that were said, and that nothing accounts for."""
+        return self.produced - self.held - self.cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +91,10 @@ class Summary:
     Attributes:
         accepted, delivered: readings; `delivered` counts each one once.
         duplicates: readings the cloud was sent again.
-        missing: readings accepted, neither delivered nor in the loss ledger; or samples said by an
-            instrument to a listening daemon that the cloud does not hold.
-        counted_lost: readings in the loss ledger.
+        missing: what nothing accounts for: readings accepted, neither delivered nor in the loss
+            ledger; samples said to a listening daemon that the cloud does not hold; readings cut
+            by a kill beyond what the ledger admits.
+        counted_lost: readings in the loss ledger; for a kill that is an upper bound.
     """
 
     accepted: int
@@ -93,47 +111,55 @@ def reckon(
     said: Mapping[str, Sequence[float]], held: Iterable[Held], told: Told, lives: Sequence[Life]
 ) -> Summary:
     """Compare the three."""
-    by_identity: dict[tuple[str, int], Held] = {}
+    once: dict[tuple[str, int], Held] = {}
     times: Counter[tuple[str, int]] = Counter()
     for record in held:
-        by_identity[record.identity] = record
+        once[record.identity] = record
         times[record.identity] += 1
-    delivered = sum(record.readings for record in by_identity.values())
-    again = sum(by_identity[i].readings * (n - 1) for i, n in times.items())
-    counts = _by_device(said, by_identity.values(), lives)
+    delivered = sum(record.readings for record in once.values())
+    by_device: defaultdict[str, list[Held]] = defaultdict(list)
+    for record in once.values():
+        by_device[record.device].append(record)
+    counts = {name: _count(at, by_device[name], lives) for name, at in said.items()}
+    cut = sum(count.cut * _readings_each(by_device[n]) for n, count in counts.items())
+    missing = max(0, told.accepted - told.lost - delivered)
+    missing += sum(count.missing for count in counts.values())
     seconds = sum(life.ended_s - life.began_s for life in lives)
-    unaccounted = max(0, told.accepted - told.lost - delivered)
     return Summary(
         accepted=told.accepted,
         delivered=delivered,
-        duplicates=again,
-        missing=unaccounted + max(0, sum(c.missing for c in counts.values()) - told.lost),
-        counted_lost=told.lost,
+        duplicates=sum(once[i].readings * (n - 1) for i, n in times.items()),
+        missing=missing + max(0, round(cut) - told.at_most),
+        counted_lost=told.lost + told.at_most,
         readings_per_s=round(delivered / seconds, 1) if seconds else 0.0,
         seconds=round(seconds, 1),
         devices=counts,
     )
 
 
-def _by_device(
-    said: Mapping[str, Sequence[float]], held: Iterable[Held], lives: Sequence[Life]
-) -> dict[str, DeviceCount]:
-    stamps: defaultdict[str, list[float]] = defaultdict(list)
-    for record in held:
-        stamps[record.device].append(record.wall_s)
-    return {
-        device: _count(instants, sorted(stamps[device]), lives) for device, instants in said.items()
-    }
+def _count(said: Sequence[float], held: Sequence[Held], lives: Sequence[Life]) -> DeviceCount:
+    """Count what was said during the daemon's lives, and what became of it."""
+    stamps = sorted(record.wall_s for record in held)
+    produced = found = cut = 0
+    for life in lives:
+        spoken = [s for s in said if life.began_s <= s <= life.ended_s]
+        until_s = life.ended_s + (0.0 if life.killed else ANSWERED_S)
+        answered = [s for s in stamps if life.began_s <= s <= until_s]
+        lost = len(spoken) - _paired(spoken, answered)
+        produced += len(spoken)
+        found += len(spoken) - lost
+        if life.killed:
+            late = [s for s in _passed_over(spoken, answered) if s >= life.ended_s - KILL_WINDOW_S]
+            cut += min(lost, len(late))
+    return DeviceCount(produced, found, cut)
 
 
-def _count(said: Sequence[float], stamps: Sequence[float], lives: Sequence[Life]) -> DeviceCount:
-    """Count what was said during the daemon's lives, and for how much of it a stamp is held."""
-    spoken = [s for s in said if any(life.began_s <= s <= life.ended_s for life in lives)]
-    return DeviceCount(len(spoken), _paired(spoken, stamps))
+def _readings_each(held: Sequence[Held]) -> float:
+    return sum(record.readings for record in held) / len(held) if held else 0.0
 
 
 def _paired(spoken: Sequence[float], stamps: Sequence[float]) -> int:
-    """How many of the instants have a stamp of their own at or soon after them, in order."""
+    """How many of the instants have a stamp of their own at or some time after them, in order."""
     pairs, free = 0, iter(stamps)
     stamp = next(free, None)
     for instant in spoken:
@@ -143,3 +169,13 @@ def _paired(spoken: Sequence[float], stamps: Sequence[float]) -> int:
             pairs += 1
             stamp = next(free, None)
     return pairs
+
+
+def _passed_over(spoken: Sequence[float], stamps: Sequence[float]) -> list[float]:
+    """The instants that are nobody's, when each stamp belongs to the last one before it."""
+    taken, free = set(), list(spoken)
+    for stamp in stamps:
+        before = [instant for instant in free if instant <= stamp + CLOCKS_S]
+        taken.update(before[-1:])
+        free = free[len(before) :]
+    return [instant for instant in spoken if instant not in taken]

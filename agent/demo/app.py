@@ -7,11 +7,11 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.clock import SystemClock
-from agent.demo import site_files
+from agent.demo import ledger, site_files
 from agent.demo.account import Summary, reckon
 from agent.demo.children import Daemon, Instruments
 from agent.demo.cloud import Cloud
@@ -86,6 +86,8 @@ async def run(options: Options, screen: Screen) -> Summary:
                 said = await instruments.produced()
             finally:
                 await daemon.stop()
+            lost, at_most = ledger.losses(paths.state)
+            told = replace(told, lost=lost, at_most=at_most)
             return reckon(said, cloud.held(), told, stage.lives)
 
 

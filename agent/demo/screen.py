@@ -103,16 +103,17 @@ def one_line(snapshot: Json) -> str:
 
 def reckoning(summary: Summary) -> str:
     """Three witnesses, one table."""
-    lines = ["", f"{'DEVICE':<13}{'SAMPLES SAID':>14}{'IN THE CLOUD':>14}"]
-    lines += [f"{n:<13}{c.produced:>14}{c.held:>14}" for n, c in summary.devices.items()]
+    lines = ["", f"{'DEVICE':<13}{'SAMPLES SAID':>14}{'IN THE CLOUD':>14}{'CUT BY A KILL':>15}"]
+    for name, count in summary.devices.items():
+        lines.append(f"{name:<13}{count.produced:>14}{count.held:>14}{count.cut or '':>15}")
     rate = f"{summary.readings_per_s:g} a second"
     lines += [
         "",
         f"{summary.accepted} readings accepted in {summary.seconds:g} s,",
         f"{summary.delivered} delivered ({rate}), {summary.duplicates} of them more than once,",
-        f"{summary.counted_lost} entered as lost, {summary.missing} missing.",
+        f"{summary.counted_lost} at most entered as lost, {summary.missing} missing.",
     ]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def streams(*, as_json: bool) -> TextIO:

@@ -16,9 +16,6 @@ START_S = 30.0  # a first start compiles the configuration; slow boards take the
 DRAIN_S = 120.0
 LOOK_S = 1.0
 TRY_S = 0.1
-# what was said in the last moments before a SIGKILL: the loss window of `may_lose: 1s` and the way
-# of a sample to it; whatever of that is lost stands in the ledger
-KILL_WINDOW_S = 2.0
 
 
 class Stage:
@@ -77,8 +74,9 @@ class Stage:
         """End the daemon without warning, and start it again."""
         await asyncio.sleep(at_s)
         self._restarting = True
+        killed_s = self._wall_s
         await self._daemon.kill()
-        self.lives.append(Life(self._alive_since_s, self._wall_s - KILL_WINDOW_S))
+        self.lives.append(Life(self._alive_since_s, killed_s, killed=True))
         self._screen.note(f"{self._elapsed_s:.0f} s: the daemon was killed (SIGKILL).")
         await self._start()
         self._restarting = False
@@ -102,7 +100,7 @@ class Stage:
             UnavailableError: the daemon ended, or does not answer.
         """
         self._screen.note("The instruments are quiet; waiting until the cloud has everything.")
-        told = Told(0, 0, 1)
+        told = Told(0, waiting=1)
         try:
             async with asyncio.timeout(DRAIN_S):
                 while told.waiting:
@@ -148,4 +146,4 @@ def _told(snapshot: Json) -> Told:
     status = snapshot["status"]
     store, clouds = status["store"], status["destinations"].values()
     waiting = sum(d["waiting_readings"] for d in clouds)
-    return Told(store["accepted_readings_total"], store["lost_readings_total"], waiting)
+    return Told(store["accepted_readings_total"], waiting)

@@ -56,7 +56,7 @@ async def test_nothing_is_missing_after_an_outage_and_a_kill(demo: Demo) -> None
     told = json.loads(out)
     assert told["missing"] == 0
     assert told["delivered"] > 200
-    assert told["accepted"] >= told["delivered"] - told["counted_lost"]
+    assert told["counted_lost"] > 0  # the ledger admits what a kill can have cost
     assert set(told["devices"]) >= {"main-meter", "oven-meter", "inverter", "weather"}
     assert all(device["held"] for device in told["devices"].values())
     assert b"was killed" in screen

@@ -37,7 +37,7 @@ SNAPSHOT: Json = {
         },
     },
 }
-SUMMARY = Summary(512, 500, 4, 2, 10, 25.0, 20.0, {"main-meter": DeviceCount(20, 18)})
+SUMMARY = Summary(512, 500, 4, 2, 10, 25.0, 20.0, {"main-meter": DeviceCount(20, 18, 1)})
 
 
 def test_one_screen_fits_eighty_columns() -> None:
@@ -69,4 +69,4 @@ def test_the_reckoning_is_for_people_and_for_machines() -> None:
     told = json.loads(screen.as_json(SUMMARY))
     assert told["schema"] == "fieldpost.demo/1"
     assert told["counted_lost"] == 10
-    assert told["devices"]["main-meter"] == {"produced": 20, "held": 18, "missing": 2}
+    assert told["devices"]["main-meter"] == {"produced": 20, "held": 18, "cut": 1, "missing": 1}
