@@ -6,12 +6,18 @@
 import sys
 import traceback
 from types import TracebackType
+from typing import Any, cast
+
+# structlog and httpx load these when they find them: 5 MB that nobody in the daemon uses
+NEVER_RESIDENT = ("rich", "httpx._main")
 
 
 def main() -> None:
     """The command `fieldpost`."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["run"]:
+        for name in NEVER_RESIDENT:
+            sys.modules[name] = cast("Any", None)  # makes their import an ImportError
         from agent.cli.run import run  # noqa: PLC0415  # loads the daemon, and nothing of click
 
         sys.exit(run(arguments[1:]))
