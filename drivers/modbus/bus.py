@@ -2,16 +2,26 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
-from drivers.modbus.frames import Damaged, Framing, Request, RtuFraming, TcpFraming
+from agent.secret import Secret
+from drivers.modbus.frames import AsciiFraming, Damaged, Framing, Request, RtuFraming, TcpFraming
 from drivers.modbus.plan import Line, Unit
 from drivers.modbus.serial_wire import SerialWire
 from drivers.modbus.tcp_wire import TcpWire
+from drivers.modbus.tls import tls_context
 from drivers.modbus.turns import Turns
+from drivers.modbus.udp_wire import UdpWire
 from drivers.modbus.wire import Ask, Heard, Wire
 
+FRAMINGS: Final[Mapping[str, Callable[[], Framing]]] = {
+    "rtu": RtuFraming,
+    "tcp": TcpFraming,
+    "ascii": AsciiFraming,
+}
 NOISE_TRIES: Final = 3  # at one percent of flipped bits, two answers of three arrive whole
 
 
@@ -27,7 +37,6 @@ class Bus:
     """
 
     def __init__(self, line: Line, wire: Wire | None = None) -> None:
-        self._line = line
         self._wire = wire or wire_of(line)
         self._turns = Turns()
         self._users = 0
@@ -82,12 +91,20 @@ class Bus:
             self._turns.give()
 
 
-def wire_of(line: Line) -> Wire:
-    """What carries this line."""
-    framing: Framing = TcpFraming() if line.framing == "tcp" else RtuFraming()
+def wire_of(line: Line, secrets: Mapping[str, Secret] | None = None) -> Wire:
+    """What carries this line.
+
+    Args:
+        line: the plan.
+        secrets: those of its TLS settings.
+    """
+    framing = FRAMINGS[line.framing]()
     if line.serial is not None:
         return SerialWire(line.serial, framing)
     if line.host is None:
         message = f"{line.name} has neither a port nor a host"
         raise ValueError(message)
-    return TcpWire(line.host, framing, numbered=line.framing == "tcp")
+    if line.host.transport == "udp":
+        return UdpWire(line.host, framing)
+    context = partial(tls_context, line.host, secrets or {}) if line.host.secured else None
+    return TcpWire(line.host, framing, numbered=line.framing == "tcp", context=context)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from agent import plan
 from agent.driver import Driver, Json, Reading, Secret, Sink
 from agent.errors import DeviceNotFoundError
-from drivers.modbus.bus import Bus
+from drivers.modbus.bus import Bus, wire_of
 from drivers.modbus.demand import Demand
 from drivers.modbus.plan import Line
 from drivers.modbus.polling import Polling
@@ -17,11 +17,12 @@ class ModbusDriver:
 
     Args:
         line: its plan.
+        secrets: those of its TLS settings.
     """
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, secrets: Mapping[str, Secret] | None = None) -> None:
         self._line = line
-        self._bus = Bus(line)
+        self._bus = Bus(line, wire_of(line, secrets))
         self._stations = {unit.device: Station(unit) for unit in line.units}
         self._sink: Sink | None = None
 
@@ -51,6 +52,6 @@ class ModbusDriver:
             return await Demand(self._line, station, bus, self._sink).read(point)
 
 
-def open_driver(spec: Json, secrets: Mapping[str, Secret]) -> Driver:  # noqa: ARG001 -- has none
+def open_driver(spec: Json, secrets: Mapping[str, Secret]) -> Driver:
     """The driver of one Modbus connection; no I/O."""
-    return ModbusDriver(plan.from_json(Line, spec))
+    return ModbusDriver(plan.from_json(Line, spec), secrets)

@@ -11,7 +11,7 @@ TCP/IP V1.0b, 3.1.
 from dataclasses import dataclass
 from typing import Protocol
 
-from pymodbus.framer import FramerRTU, FramerSocket
+from pymodbus.framer import FramerAscii, FramerRTU, FramerSocket
 from pymodbus.pdu import DecodePDU, ModbusPDU
 from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
 from pymodbus.pdu.register_message import (
@@ -30,6 +30,8 @@ LONGEST = 260  # of any TCP frame; more is another protocol
 ROLL_OVER = 0x10000
 PROTOCOL = b"\0\0"  # the header's word for Modbus
 REFUSAL_PDU = 2  # bytes: function and code
+CRC_BYTES = 2
+ASCII_FRAME_BYTES = 3  # colon, CR, LF
 
 _READS: dict[Table, type[ModbusPDU]] = {
     Table.COIL: ReadCoilsRequest,
@@ -118,6 +120,10 @@ class Framing(Protocol):
         """Function code and data of a frame that `find` returned."""
         ...
 
+    def length(self, request: Request) -> int:
+        """Bytes of the whole answer's frame."""
+        ...
+
 
 class RtuFraming:
     """Unit, PDU, CRC: a serial line, or a converter that passes the same bytes through TCP."""
@@ -146,6 +152,10 @@ class RtuFraming:
     def pdu(self, frame: bytes) -> bytes:
         """Function code and data."""
         return frame[1:-2]
+
+    def length(self, request: Request) -> int:
+        """Bytes of the whole answer's frame."""
+        return request.length
 
     def _checked(self, frame: bytes) -> bytes:
         _, _, _, pdu = self._framer.decode(frame)
@@ -184,6 +194,52 @@ class TcpFraming:
         """Function code and data."""
         return frame[MBAP_BYTES + 1 :]
 
+    def length(self, request: Request) -> int:
+        """Bytes of the whole answer's frame."""
+        return request.length - CRC_BYTES + MBAP_BYTES
+
+
+class AsciiFraming:
+    """A colon, hex digits, LRC, CR LF: Modbus over serial line V1.02, 2.5.2."""
+
+    def __init__(self) -> None:
+        self._framer = FramerAscii(DecodePDU(is_server=False))
+
+    def frame(self, request: Request, number: int) -> bytes:
+        """The bytes to send."""
+        return self._framer.encode(request.pdu, request.unit, number)
+
+    def find(self, heard: bytes | bytearray, request: Request, number: int) -> bytes | None:
+        """The answer in what was heard; our own request is passed over, if it is heard back."""
+        echo, at = self.frame(request, number), 0
+        while (end := heard.find(b"\r\n", at)) >= 0:
+            frame = bytes(heard[heard.find(b":", at) : end + 2])
+            at = end + 2
+            if frame == echo and len(echo) != self.length(request):
+                continue
+            unit, pdu = self._taken_apart(frame)
+            if unit == request.unit:
+                return _matching(frame, pdu, request)
+        return None
+
+    def pdu(self, frame: bytes) -> bytes:
+        """Function code and data."""
+        return bytes.fromhex(frame[3:-4].decode("ascii"))
+
+    def length(self, request: Request) -> int:
+        """Bytes of the whole answer's frame."""
+        return 2 * (request.length - 1) + ASCII_FRAME_BYTES
+
+    def _taken_apart(self, frame: bytes) -> tuple[int, bytes]:
+        what = "wrong checksum"
+        try:
+            _, unit, _, pdu = self._framer.decode(frame)
+        except ValueError as error:  # the unit's two digits are none
+            raise Damaged(what, frame) from error
+        if not pdu:
+            raise Damaged(what, frame)
+        return unit, pdu
+
 
 def payload(pdu: bytes) -> bytes:
     """The data of an answer to a read.
@@ -197,7 +253,7 @@ def payload(pdu: bytes) -> bytes:
 
 
 def _matching(frame: bytes, pdu: bytes, request: Request) -> bytes:
-    if len(pdu) == request.length - 3 and frame.startswith(request.begins, MBAP_BYTES):
+    if len(pdu) == request.length - 3 and pdu.startswith(request.begins[1:]):
         return frame
     if len(pdu) == REFUSAL_PDU and pdu[0] == request.function | REFUSAL:
         return frame

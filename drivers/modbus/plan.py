@@ -174,10 +174,26 @@ class SerialPort:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A device or converter on the network."""
+    """A device or converter on the network.
+
+    Attributes:
+        transport: `tcp`, `tls` or `udp`.
+        authority: for TLS: secret or absolute path of the certificate authority; None takes those
+            of the system.
+        certificate, private_key: for TLS: secrets we show to the device.
+    """
 
     host: str
     port: int
+    transport: str = "tcp"
+    authority: str | None = None
+    certificate: str | None = None
+    private_key: str | None = None
+
+    @property
+    def secured(self) -> bool:
+        """Whether the connection is TLS."""
+        return self.transport == "tls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +201,7 @@ class Line:
     """One connection: a serial line, or a host with one or more units behind it.
 
     Attributes:
-        framing: `rtu` or `tcp`.
+        framing: `rtu`, `tcp` or `ascii`.
         gap_s: silence between two requests; a serial line keeps at least 3.5 characters.
     """
 

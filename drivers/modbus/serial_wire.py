@@ -182,7 +182,7 @@ class _Talker:
         self._port.write(frame)
         character_s = self._place.character_s
         sent = time.monotonic() + len(frame) * character_s
-        whole_s, heard = ask.request.length * character_s, bytearray()
+        whole_s, heard = self._framing.length(ask.request) * character_s, bytearray()
         self._doze(sent + whole_s - AHEAD_S - time.monotonic())
         try:
             answer = self._listen(ask, heard, sent + whole_s + ask.timeout_s)
@@ -221,7 +221,7 @@ class _Talker:
             answer = find(heard, request, 0) if data else None
             if answer is not None:
                 return answer
-            missing = request.length - len(heard)
+            missing = self._framing.length(request) - len(heard)
             if missing > FIFO and heard.startswith(request.begins):
                 self._doze(missing * self._place.character_s - AHEAD_S)
         return None

@@ -15,7 +15,15 @@ from agent.prepare.kinds import (
     Severity,
     Spot,
 )
-from agent.prepare.types import HostPort, Interval, Seconds, SerialLine, whole_between
+from agent.prepare.types import (
+    HostPort,
+    Interval,
+    Seconds,
+    SecretName,
+    SecretOrPath,
+    SerialLine,
+    whole_between,
+)
 from drivers.modbus import airtime
 from drivers.modbus.compile import every_of, points_of, range_of, unit_of
 from drivers.modbus.merge import Cost
@@ -26,6 +34,7 @@ from drivers.modbus.serial_wire import silence_s
 STABLE = "/dev/serial/"
 NUMBERED = ("/dev/ttyUSB", "/dev/ttyACM")
 PORT = 502
+SECURE_PORT = 802
 LATENCY_S = 0.05  # of a meter's own thinking, until it is learned at run time
 ROUND_TRIP_S = 0.004  # of a request on a local network, with what it costs us
 NETWORK_REGISTER_S = 1e-6
@@ -40,6 +49,7 @@ class RtuSettings(Settings):
     line: SerialLine = SerialLine()
     timeout: Interval = 0.3
     gap: Seconds = 0.02
+    framing: Literal["rtu", "ascii"] = "rtu"
     direction: Literal["adapter", "kernel"] = "adapter"
 
 
@@ -47,9 +57,13 @@ class TcpSettings(Settings):
     """`connections.<name>` with `kind: modbus-tcp`."""
 
     host: HostPort
-    framing: Literal["tcp", "rtu"] = "tcp"
+    framing: Literal["tcp", "rtu", "ascii"] = "tcp"
+    transport: Literal["tcp", "tls", "udp"] = "tcp"
     timeout: Interval = 2.0
     gap: Seconds = 0.0
+    ca: SecretOrPath | None = None
+    certificate: SecretName | None = None
+    private_key: SecretName | None = None
 
 
 class UnitSettings(DeviceSettings):
@@ -77,29 +91,73 @@ def compile_rtu(name: str, settings: Settings, devices: Sequence[DeviceInput]) -
     units = _units(devices, settings.timeout, settings.gap, cost)
     problems = [*_port(name, settings.port), *_addresses(name, devices)]
     problems += _load(name, port, settings.gap, units)
-    spec = Line(name, "rtu", settings.gap, units, serial=port)
+    spec = Line(name, settings.framing, settings.gap, units, serial=port)
     return _compiled(name, spec, devices, problems)
 
 
 def compile_tcp(name: str, settings: Settings, devices: Sequence[DeviceInput]) -> Compiled:
     """One host and the units behind it → what the driver runs."""
     assert isinstance(settings, TcpSettings)  # noqa: S101 -- by construction of TCP
-    host = Host(settings.host.host, settings.host.port or PORT)
+    usual = SECURE_PORT if settings.transport == "tls" else PORT
+    host = Host(
+        settings.host.host,
+        settings.host.port or usual,
+        settings.transport,
+        settings.ca,
+        settings.certificate,
+        settings.private_key,
+    )
     cost = Cost(ROUND_TRIP_S, NETWORK_REGISTER_S)
     units = _units(devices, settings.timeout, settings.gap, cost)
     spec = Line(name, settings.framing, settings.gap, units, host=host)
-    return _compiled(name, spec, devices, [*_addresses(name, devices)])
+    problems = [*_addresses(name, devices), *_security(name, settings)]
+    return _compiled(name, spec, devices, problems, _secrets(settings))
 
 
 def _compiled(
-    name: str, spec: Line, devices: Sequence[DeviceInput], problems: Sequence[Problem]
+    name: str,
+    spec: Line,
+    devices: Sequence[DeviceInput],
+    problems: Sequence[Problem],
+    secrets: Sequence[str] = (),
 ) -> Compiled:
     return Compiled(
         place=spec.place,
         spec=plan.to_json(spec),
         devices={device.name: _device(name, device) for device in devices},
+        secrets=secrets,
         problems=problems,
     )
+
+
+def _secrets(settings: TcpSettings) -> list[str]:
+    """Names of secrets the driver has to be given; a path is none."""
+    names = (settings.ca, settings.certificate, settings.private_key)
+    return [str(name) for name in names if name and not name.startswith("/")]
+
+
+def _security(name: str, settings: TcpSettings) -> Iterator[Problem]:
+    """Certificates without TLS, or half of a pair."""
+    pair = {"certificate": settings.certificate, "private_key": settings.private_key}
+    given = [key for key, value in pair.items() if value]
+    if len(given) == 1:
+        (other,) = set(pair) - set(given)
+        yield Problem(
+            ("connections", name, given[0]),
+            f"'{given[0]}' is here but '{other}' is not",
+            fix=f"they belong together: add  {other}: secret:...",
+            spot=Spot.KEY,
+            code="pair",
+        )
+    elif (given or settings.ca) and settings.transport != "tls":
+        key = given[0] if given else "ca"
+        yield Problem(
+            ("connections", name, key),
+            f"'{key}' is of no use without TLS",
+            fix="add  transport: tls",
+            spot=Spot.KEY,
+            code="tls",
+        )
 
 
 def _units(

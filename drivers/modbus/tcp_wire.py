@@ -7,6 +7,8 @@ idles; what cannot be connected then is lost.
 import asyncio
 import errno
 import socket
+import ssl
+from collections.abc import Callable
 from typing import Final
 
 from agent.driver import ConnectionState, DriverError
@@ -26,10 +28,19 @@ class TcpWire:
         place: host and port.
         framing: MBAP, or RTU frames for converters that pass them through.
         numbered: the framing tells answers apart by a number, so a late one needs no drain.
+        context: makes the TLS settings; None: plain TCP.
     """
 
-    def __init__(self, place: Host, framing: Framing, *, numbered: bool) -> None:
+    def __init__(
+        self,
+        place: Host,
+        framing: Framing,
+        *,
+        numbered: bool,
+        context: Callable[[], ssl.SSLContext] | None = None,
+    ) -> None:
         self._place, self._framing, self._numbered = place, framing, numbered
+        self._context = context
         self._link: _Link | None = None
         self._number = 0
 
@@ -94,11 +105,12 @@ class TcpWire:
     async def _connected(self) -> "_Link":
         if self._link is not None and not self._link.lost:
             return self._link
-        loop = asyncio.get_running_loop()
+        loop, place = asyncio.get_running_loop(), self._place
+        context = self._context() if self._context else None
         try:
             async with asyncio.timeout(CONNECT_S):
                 _, link = await loop.create_connection(
-                    lambda: _Link(loop, self._place), self._place.host, self._place.port
+                    lambda: _Link(loop, place), place.host, place.port, ssl=context
                 )
         except (OSError, TimeoutError) as error:
             raise unreachable(self._place, error) from error
@@ -229,6 +241,9 @@ def unreachable(place: Host, error: OSError) -> DriverError:
             'Enable "Modbus TCP" in its menu, or end the other program that is connected '
             "(most accept only one)."
         )
+    elif isinstance(error, ssl.SSLError):
+        message = f"{written} does not agree on TLS ({error.reason or error})"
+        action = "Check `ca:`, the device's certificate and its clock."
     elif isinstance(error, socket.gaierror):
         message = f"there is no host called {place.host}"
         action = "Check `host:`, or write its address instead of its name."
