@@ -4,6 +4,7 @@ A destination encodes, sends and judges the answer. It knows nothing of retries,
 those are the uplink's and the buffer's. Only positive proof of receipt is an acknowledgement.
 """
 
+import ssl
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -159,6 +160,33 @@ class Beats(Protocol):
 
     async def beat(self, vitals: Vitals) -> None:
         """Send one heartbeat; raises as `send` does, and never stops telemetry."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a destination is, for whoever checks the way to it.
+
+    Attributes:
+        tls: None = unencrypted, to this machine only.
+        server_name: expected in the certificate; None = the host.
+        web: speaks HTTP, so that its clock can be asked.
+    """
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    server_name: str | None = None
+    web: bool = False
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """A destination with one place in the network."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is; no I/O."""
         ...
 
 

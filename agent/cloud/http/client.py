@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from agent.clock import SystemClock
-from agent.cloud import Unreachable
+from agent.cloud import Place, Unreachable
 from agent.cloud.http.answer import ANSWER_MAX, Answer, retry_after, unpacked
 from agent.cloud.tls import explain
 
@@ -54,6 +54,15 @@ class HttpClient:
         self._scheme = parts.scheme
         self._clock = SystemClock()
         self._client: httpx.AsyncClient | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where the requests go."""
+        parts = urlsplit(self._url)
+        secure = parts.scheme == "https"
+        port = parts.port or (443 if secure else 80)
+        tls = self._tls if secure else None
+        return Place(parts.hostname or "", port, tls, self._named, web=True)
 
     async def send(self, post: Post) -> Answer:
         """Send a request and read the answer, whatever its status.

@@ -26,6 +26,7 @@ from agent.cloud import (
     BatchRefused,
     BatchTooLarge,
     Limits,
+    Place,
     Receipt,
     Record,
     TimeQuality,
@@ -69,6 +70,11 @@ class HttpCloud:
     def limits(self) -> Limits:
         """A thousand records make one request a minute out of most plants."""
         return Limits()
+
+    @property
+    def place(self) -> Place:
+        """The server."""
+        return self._client.place
 
     async def send(self, batch: Batch) -> Receipt:
         """Post the leading records of one epoch; the rest stays unanswered."""

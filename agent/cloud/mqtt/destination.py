@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from agent import logging
-from agent.cloud import Batch, BatchRefused, Limits, Receipt, Record, Unreachable
+from agent.cloud import Batch, BatchRefused, Limits, Place, Receipt, Record, Unreachable
 from agent.cloud.mqtt import reasons
 from agent.cloud.mqtt.columns import Message, Shape, Writer, shape_id
 from agent.cloud.mqtt.link import Answer, Dropped, Link, Lost, Options, Session
@@ -71,6 +71,11 @@ class MqttCloud:
     def limits(self) -> Limits:
         """A thousand samples travel as one message per device."""
         return Limits()
+
+    @property
+    def place(self) -> Place:
+        """The broker."""
+        return Place(self._options.host, self._options.port, self._options.tls)
 
     async def send(self, batch: Batch) -> Receipt:
         """Publish a batch and wait for its PUBACKs; only their reason codes count."""

@@ -8,7 +8,7 @@ more; such a destination is slow, and says so through its limits.
 from collections.abc import Mapping, Sequence
 
 from agent.clock import Clock, SystemClock
-from agent.cloud import Batch, Cloud, Limits, Receipt, Record, Unreachable, Vitals
+from agent.cloud import Batch, Cloud, Limits, Place, Receipt, Record, Unreachable, Vitals
 from agent.cloud.tesaiot.account import Account, Pace
 from agent.cloud.tesaiot.answers import problem
 from agent.cloud.tesaiot.batches import Batches
@@ -57,6 +57,11 @@ class KeyCloud:
     def beat_every_s(self) -> float:
         """Seconds between heartbeats."""
         return self._beat_every_s
+
+    @property
+    def place(self) -> Place:
+        """The platform."""
+        return self._accounts[""].client.place
 
     async def send(self, batch: Batch) -> Receipt:
         """One request per account; an account that fails does not hold up the others."""
@@ -123,6 +128,11 @@ class CertificateCloud:
     def limits(self) -> Limits:
         """Few at a time, so that a stop or a fresh alarm need not wait long."""
         return Limits(records=20, trusted_time=True, deduplicates=False)
+
+    @property
+    def place(self) -> Place:
+        """The platform."""
+        return self._account.client.place
 
     async def send(self, batch: Batch) -> Receipt:
         """One request after the other."""
