@@ -21,6 +21,8 @@ from agent.secret import Secret
 __all__ = [
     "ConnectionState",
     "DeviceFault",
+    "Discovered",
+    "Discovers",
     "Driver",
     "DriverError",
     "Instant",
@@ -185,6 +187,40 @@ class Reads(Protocol):
 
         Raises:
             DeviceFault: it did not answer, or refused.
+            DriverError: the connection is not there.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """Something on a wire or in the air, configured or not.
+
+    Attributes:
+        address: as it is written in the file.
+        name: what it is or calls itself; empty when nothing is known.
+        profile: one that fits, or None.
+        says: what was understood of it, for a person: `4.1 C  71 %`.
+        signal_dbm: how strong it was heard, None on a wire.
+        device: the configured device at this address, or None.
+    """
+
+    address: str
+    name: str
+    profile: str | None
+    says: str
+    signal_dbm: int | None = None
+    device: str | None = None
+
+
+@runtime_checkable
+class Discovers(Protocol):
+    """A driver that can tell what is there, while it goes on reading."""
+
+    async def discover(self, for_s: float) -> Sequence[Discovered]:
+        """Look or listen for so many seconds.
+
+        Raises:
             DriverError: the connection is not there.
         """
         ...

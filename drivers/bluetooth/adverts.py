@@ -32,9 +32,14 @@ class Listener:
         self._secret = secret
         self._decoder: Any = None
 
+    @property
+    def key(self) -> bytes | None:
+        """Its bind key; None when there is none, or what is stored is no key."""
+        return _key(self._secret)
+
     def prepare(self) -> None:
         """Import the decoder; a few tenths of a second for the first of its kind."""
-        self._decoder = make(self.beacon.decoder, _key(self._secret))
+        self._decoder = make(self.beacon.decoder, self.key)
 
     def listen(self, info: ServiceInfo) -> Iterator[tuple[Pick, Value | DeviceFault]]:
         """The points that this advertisement brings; none when it repeats an earlier one.

@@ -8,6 +8,7 @@ from bleak.backends.scanner import AdvertisementData
 
 from agent.driver import (
     DeviceFault,
+    Discovered,
     Driver,
     DriverError,
     Instant,
@@ -21,12 +22,12 @@ from agent.driver import (
 from agent.plan import from_json
 from drivers.bluetooth.adverts import Listener
 from drivers.bluetooth.decoders import DECODERS, DISCOVERABLE
+from drivers.bluetooth.discovery import Discovery
 from drivers.bluetooth.inbox import Inbox
 from drivers.bluetooth.plan import Pick, RadioPlan, Timing
-from drivers.bluetooth.radio import Radio
+from drivers.bluetooth.radio import Radio, shaped
 from drivers.bluetooth.readings import Desk
 from drivers.bluetooth.rounds import Rounds
-from drivers.bluetooth.shapes import ServiceInfo
 
 FAULT_EVERY_S = 10.0  # a sensor without its key says so with every packet; once is enough
 
@@ -56,6 +57,8 @@ class BluetoothDriver:
         self._rounds = Rounds(plan.sensors, self._timing)
         self._desk = Desk(plan, self._rounds, self._timing)
         self._quiet_until_s: dict[str, float] = {}
+        self._discoveries: list[Discovery] = []
+        self._radio: Radio | None = None
 
     async def run(self, sink: Sink) -> None:
         """Listen and visit until cancelled.
@@ -68,19 +71,42 @@ class BluetoothDriver:
         inbox = Inbox(self._timing.repeat_s)
 
         def heard(device: BLEDevice, advert: AdvertisementData) -> None:
+            at = sink.now()
             self._rounds.heard(device)
-            if device.address in self._listeners:
-                inbox.offer(self._info(device, advert, sink))
+            for discovery in self._discoveries:
+                discovery.hear(device, advert, at)
+            listener = self._listeners.get(device.address)
+            if listener is not None:
+                inbox.offer(shaped(device, advert, at, listener.beacon.name))
 
-        radio = Radio(self._plan.adapter, self._patterns(), heard, self._timing)
+        self._radio = Radio(self._plan.adapter, self._patterns(), heard, self._timing)
         try:
             with self._desk.open(sink):
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(radio.run(), name=f"scan {self._plan.adapter}")
+                    group.create_task(self._radio.run(), name=f"scan {self._plan.adapter}")
                     group.create_task(self._deliver(inbox, sink), name="advertisements")
                     group.create_task(self._rounds.run(sink), name="visits")
         except BaseExceptionGroup as errors:
             raise _foremost(errors) from errors
+        finally:
+            self._radio = None
+
+    async def discover(self, for_s: float) -> Sequence[Discovered]:
+        """Everybody who advertises, configured or not.
+
+        Raises:
+            DriverError: the adapter is not there.
+        """
+        if self._radio is None:
+            raise self._desk.closed()
+        discovery = Discovery(self._names(), self._keys())
+        self._discoveries.append(discovery)
+        try:
+            async with self._radio.asking():
+                await asyncio.sleep(for_s)
+        finally:
+            self._discoveries.remove(discovery)
+        return list(discovery.found())
 
     async def read(self, device: str, point: str | None) -> Sequence[Reading]:
         """What a sensor advertises next, or answers now.
@@ -91,6 +117,13 @@ class BluetoothDriver:
         """
         return await self._desk.read(device, point)
 
+    def _names(self) -> dict[str, str]:
+        beacons = {one.mac: one.device for one in self._plan.beacons}
+        return beacons | {one.mac: one.device for one in self._plan.sensors}
+
+    def _keys(self) -> dict[str, bytes]:
+        return {mac: one.key for mac, one in self._listeners.items() if one.key is not None}
+
     def _patterns(self) -> list[tuple[int, bytes]]:
         """What a passive scan listens for; nothing when sensors are to be asked for more."""
         if not self._plan.passive:
@@ -99,20 +132,6 @@ class BluetoothDriver:
         found = [pattern for decoder in sorted(named) for pattern in DECODERS[decoder].patterns]
         visited = DISCOVERABLE if self._plan.sensors else ()
         return list(dict.fromkeys([*found, *visited]))
-
-    def _info(self, device: BLEDevice, advert: AdvertisementData, sink: Sink) -> ServiceInfo:
-        at = sink.now()
-        beacon = self._listeners[device.address].beacon
-        return ServiceInfo(
-            name=advert.local_name or beacon.name or device.name or device.address,
-            address=device.address,
-            rssi=advert.rssi,
-            manufacturer_data=advert.manufacturer_data,
-            service_data=advert.service_data,
-            service_uuids=advert.service_uuids,
-            at=at,
-            time=at.mono_ns / 1e9,
-        )
 
     async def _deliver(self, inbox: Inbox, sink: Sink) -> None:
         while True:

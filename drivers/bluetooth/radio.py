@@ -5,7 +5,7 @@ Starting and stopping a scan for each reading is what makes BlueZ stumble, so it
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Literal
 
 from bleak import BleakScanner
@@ -16,8 +16,10 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
 from agent import logging
+from agent.sample import Instant
 from drivers.bluetooth.adapter import Adapter, gone
 from drivers.bluetooth.plan import Timing
+from drivers.bluetooth.shapes import ServiceInfo
 
 log = logging.get("bluetooth")
 
@@ -63,14 +65,26 @@ class Radio:
         async with Adapter(self._name) as adapter:
             while True:
                 service = await adapter.check()
-                async with self._scanning():
+                async with self._kept(await self._start()):
                     silences = await self._watch(adapter, service, silences)
                 if silences == PATIENCE:
                     await adapter.power_cycle()
 
     @contextlib.asynccontextmanager
-    async def _scanning(self) -> AsyncIterator[None]:
-        scanner = await self._start()
+    async def asking(self) -> AsyncIterator[None]:
+        """Scan actively inside the block, beside the passive scan, so that everybody is heard.
+
+        Raises:
+            DriverError: the adapter is not there.
+        """
+        if not self.passive:
+            yield
+            return
+        async with self._kept(await self._refused(self._started(passive=False))):
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _kept(self, scanner: BleakScanner) -> AsyncIterator[None]:
         try:
             yield
         finally:
@@ -90,8 +104,11 @@ class Radio:
                     "radio.active",
                     error=str(error),
                 )
+        return await self._refused(self._started(passive=False))
+
+    async def _refused(self, starting: Awaitable[BleakScanner]) -> BleakScanner:
         try:
-            return await self._started(passive=False)
+            return await starting
         except BleakError as error:
             message = f"the Bluetooth adapter {self._name} cannot scan: {error}"
             raise gone(message, RESTART) from error
@@ -131,3 +148,19 @@ class Radio:
 
     def _tell(self, sentence: str, event: str, **fields: str) -> None:
         log.warning(sentence, event_type=event, adapter=self._name, **fields)
+
+
+def shaped(
+    device: BLEDevice, advert: AdvertisementData, at: Instant, name: str | None = None
+) -> ServiceInfo:
+    """What bleak heard, as decoders take it; `name` where the sensor did not say its own now."""
+    return ServiceInfo(
+        name=advert.local_name or name or device.name or device.address,
+        address=device.address,
+        rssi=advert.rssi,
+        manufacturer_data=advert.manufacturer_data,
+        service_data=advert.service_data,
+        service_uuids=advert.service_uuids,
+        at=at,
+        time=at.mono_ns / 1e9,
+    )

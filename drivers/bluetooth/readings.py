@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.driver import DeviceFault, Instant, Quality, Reading, Reason, Sink, Value
+from agent.driver import DeviceFault, DriverError, Instant, Quality, Reading, Reason, Sink, Value
 from agent.errors import DeviceNotFoundError, NotFoundError
 from drivers.bluetooth.adapter import gone
 from drivers.bluetooth.gatt import FAR
@@ -70,8 +70,7 @@ class Desk:
         """
         wanted = self._wanted(device, point)
         if self._sink is None:
-            message = f"the Bluetooth adapter {self._adapter} is not there"
-            raise gone(message, "fieldpost doctor bluetooth")
+            raise self.closed()
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         sensor = self._sensors.get(device)
@@ -93,6 +92,11 @@ class Desk:
             message = f"'{device}' has no point '{point}'"
             raise NotFoundError(message)
         return wanted
+
+    def closed(self) -> DriverError:
+        """The radio is not open, so nobody can be asked."""
+        message = f"the Bluetooth adapter {self._adapter} is not there"
+        return gone(message, "fieldpost doctor bluetooth")
 
     async def _asked(self, sensor: Sensor, sink: Sink) -> Answer:
         found = await self._rounds.ask(sensor.mac)
