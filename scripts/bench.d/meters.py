@@ -25,7 +25,7 @@ def tree(pid: int) -> list[int]:
     return out
 
 
-def _sum(pids: Iterable[int], read: Callable[[Path], float]) -> float:
+def _sum(pids: Iterable[int | str], read: Callable[[Path], float]) -> float:
     total = 0.0
     for pid in pids:
         try:
@@ -62,12 +62,12 @@ def threads(pids: Iterable[int]) -> int:
     return int(_sum(pids, lambda proc: len(list((proc / "task").iterdir()))))
 
 
-def disk(pids: Iterable[int]) -> dict[str, int]:
+def disk(pids: Iterable[int | str]) -> dict[str, int]:
     """`write_bytes`: page cache dirtied, what reaches the card; `wchar`: handed to write calls."""
     return _table(pids, "io")
 
 
-def memory(pids: Iterable[int]) -> dict[str, float]:
+def memory(pids: Iterable[int | str]) -> dict[str, float]:
     """Megabytes: resident, proportional, private, private and written to."""
     found = _table(pids, "smaps_rollup")
     private = found["Private_Clean"] + found["Private_Dirty"]
@@ -80,7 +80,7 @@ def memory(pids: Iterable[int]) -> dict[str, float]:
     return {name: value / 1024 for name, value in kilobytes.items()}
 
 
-def _table(pids: Iterable[int], file: str) -> dict[str, int]:
+def _table(pids: Iterable[int | str], file: str) -> dict[str, int]:
     sums: dict[str, int] = collections.defaultdict(int)
 
     def read(proc: Path) -> float:
