@@ -21,6 +21,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "doctor": ("agent.cli.doctor:doctor", "every check, and what to do about each finding"),
     "log": ("agent.cli.log:log", "what happened, one sentence each"),
     "queue": ("agent.cli.queue:queue", "what waits for each cloud"),
+    "netcheck": ("agent.cli.netcheck:netcheck", "facts about the way to each cloud"),
     "read": ("agent.cli.read:read", "values of a device or a point, now"),
     "profiles": ("agent.cli.profiles:profiles", "every meter and sensor we know"),
     "profile": ("agent.cli.profiles:profile", "one device profile"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from agent.cli.scan_ble import ble
 from agent.cli.session import Session
 from agent.cli.verb import verb
 from agent.prepare.compile import prepare
@@ -55,6 +56,7 @@ def serial(session: Session) -> None:
 
 
 scan.add_command(serial)
+scan.add_command(ble)
 
 
 def adapters(dev: Path, sys: Path, taken: Mapping[Path, str]) -> Iterator[Adapter]:
