@@ -40,9 +40,9 @@ def unstable(path: Path, port: str) -> Problem:
     return Problem(path, message, fix, severity=Severity.WARNING, code="port")
 
 
-def pairs(path: Path, settings: Settings) -> Iterator[Problem]:
+def pairs(path: Path, settings: Settings | None) -> Iterator[Problem]:
     """A certificate needs its key, and a key its certificate."""
-    if not all(name in type(settings).model_fields for name in PAIR):
+    if settings is None or not all(name in type(settings).model_fields for name in PAIR):
         return
     here = [name for name in PAIR if getattr(settings, name) is not None]
     if len(here) == 1:

@@ -102,9 +102,9 @@ def _read(tree: Json, kinds: Kinds, shelf: Shelf, findings: Findings) -> Read:
     targets = destinations(tree, kinds, findings)
     findings.add(checks.ports(wires.values()))
     findings.add(checks.status(gateway.status if gateway else _status(tree)))
-    for name, target in targets.items():
-        if target.settings:
-            findings.add(checks.pairs(("cloud", name), target.settings))
+    for section, entries in (("connections", wires), ("cloud", targets)):
+        for name, entry in entries.items():
+            findings.add(checks.pairs((section, name), entry.settings))
     return Read(gateway, wires, inputs, targets)
 
 
@@ -197,6 +197,8 @@ def _secrets(found: Read) -> Iterator[tuple[tuple[str, ...], SecretRef]]:
     for inputs in found.inputs.values():
         for device in inputs:
             yield from machine.references(device.settings, ("devices", device.name))
+    for name, wire in found.wires.items():
+        yield from machine.references(wire.settings, ("connections", name))
     for name, target in found.targets.items():
         yield from machine.references(target.settings, ("cloud", name))
     if found.gateway:

@@ -11,7 +11,9 @@ from agent.prepare.tree import Block, Document, Entry, Scalar
 Path = tuple[str, ...]
 
 # old name → new one, by section; the old one keeps working and is named in a warning
-RENAMED: Final[Mapping[str, Mapping[str, str]]] = {"devices": {"adress": "address"}}  # codespell:ignore adress
+RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
+    "devices": {"adress": "address"},  # codespell:ignore adress
+}
 _MAY_BE_EMPTY: Final = frozenset({"connections", "devices", "cloud", "status", "health"})
 _MAPS: Final = frozenset({"points", "identities"})
 _NAMES: Final = 2  # level of the names a technician chose

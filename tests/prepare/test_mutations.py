@@ -90,7 +90,7 @@ def check(outcome: Outcome) -> None:
 
 @pytest.mark.timeout(60)
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(MUTATION, min_size=1, max_size=4))
 def test_a_changed_sample_is_a_plan_or_sentences(
@@ -104,7 +104,7 @@ def test_a_changed_sample_is_a_plan_or_sentences(
 
 
 @pytest.mark.timeout(60)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.dictionaries(
         st.lists(
@@ -124,7 +124,7 @@ def test_any_environment_is_a_plan_or_sentences(shared: Bench, variables: dict[s
 
 
 @pytest.mark.timeout(60)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(sorted(FITTING)), st.lists(MUTATION, min_size=1, max_size=3))
 def test_a_changed_profile_is_a_plan_or_sentences(
     shared: Bench, name: str, mutations: list[tuple[str, int, int, str]]

@@ -1,5 +1,7 @@
 """The messages of the catalogue that come without an excerpt, and the rules for all of them."""
 
+import re
+
 import pytest
 
 from agent.prepare.compile import prepare
@@ -161,3 +163,36 @@ def test_everything_that_is_wrong_is_told_in_the_order_of_the_file(bench: Bench)
     outcome = bench.prepare(changed(SAMPLE, lines))
     assert [located.mark.line for located in outcome.problems if located.mark] == [11, 21, 45, 118]
     assert outcome.plan is None
+
+
+def test_a_busy_wire_is_a_warning_with_the_same_remedy(bench: Bench) -> None:
+    outcome = bench.prepare(changed(SAMPLE, {21: "    line: 2400 8N1", 47: "    every: 1300ms"}))
+    assert outcome.plan is not None
+    problem = outcome.problems[0].problem
+    assert problem.severity is Severity.WARNING
+    assert re.fullmatch(r"this wire is busy (8|9)\d % of the time", problem.message)
+    assert problem.fix == "read main-meter every 2s, or set the meters and `line:` to 9600 8N1"
+
+
+def test_names_that_meet_on_the_platform_are_told(bench: Bench) -> None:
+    point = "profile: NAME\nkind: modbus\npoints: {POINT: {read: input 0, as: int16}}\n"
+    bench.profile("one", point.replace("NAME", "one").replace("POINT", "a_b"))
+    bench.profile("two", point.replace("NAME", "two").replace("POINT", "b"))
+    text = SAMPLE.replace("main-meter", "hall").replace("oven-meter", "hall-a")
+    text = text.replace("eastron-sdm630", "one").replace("eastron-sdm120", "two")
+    text = text.replace("power: {every: 1s}", "b: {every: 1s}")
+    assert only(bench.prepare(text).problems) == (
+        "'hall' with point 'a_b' and 'hall-a' with point 'b' would both be sent as 'hall_a_b'",
+        "rename one device",
+    )
+
+
+def test_secrets_and_pairs_of_connections_are_checked_like_those_of_destinations(
+    bench: Bench,
+) -> None:
+    tls = {27: "    host: 192.168.1.40", 28: "    transport: tls\n    certificate: secret:plc-cert"}
+    problems = bench.prepare(changed(SAMPLE, tls)).problems
+    assert [located.problem.message for located in problems] == [
+        "'certificate' is here but 'private_key' is not",
+        "there is no secret called 'plc-cert'",
+    ]
