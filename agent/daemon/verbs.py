@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import agent
 from agent.client.role import Role
 from agent.clock import iso
-from agent.daemon import recent
+from agent.daemon import discovery, recent
 from agent.daemon.audit import Audit
 from agent.daemon.conversation import Peer, Verb
 from agent.daemon.gateway import Gateway
@@ -35,6 +35,7 @@ class Answers:
             "history": Verb(Role.VIEWER, self.history),
             "events": Verb(Role.OPERATOR, self.events, status=True),
             "read": Verb(Role.OPERATOR, self.read),
+            "discover": Verb(Role.OPERATOR, self.discover),
             "tokens": Verb(Role.ADMIN, self.list_tokens, status=True),
             "token.used": Verb(Role.ADMIN, self.token_used, status=True),
             "token.add": Verb(Role.ADMIN, self.token_add, changes=True),
@@ -82,6 +83,10 @@ class Answers:
             message = f"{device.name}: {error.message}"
             raise NoAnswerError(message, action=error.action) from error
         return {"readings": [_reading(r) for r in readings]}
+
+    async def discover(self, args: Json, _peer: Peer) -> Json:
+        """What is there on all connections of one kind, configured or not."""
+        return {"found": await discovery.found(self.gateway, args)}
 
     async def list_tokens(self, _args: Json, _peer: Peer) -> Json:
         """Hashes, never tokens."""

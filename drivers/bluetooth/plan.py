@@ -112,7 +112,8 @@ class Timing:
             may believe that it scans when the kernel does not.
         repeat_s: a sensor that says the same again has still said it; so often that counts.
         connect_s: for a link, its services and all reads of one visit.
-        hear_s: a read on demand waits so long for the next advertisement.
+        answer_s: a read on demand waits so long for the next advertisement, or a visit; who
+            asks waits for ten seconds.
     """
 
     start_s: float = 4.0
@@ -120,4 +121,4 @@ class Timing:
     silence_s: float = 90.0
     repeat_s: float = 30.0
     connect_s: float = 20.0
-    hear_s: float = 30.0
+    answer_s: float = 9.0

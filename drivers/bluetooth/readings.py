@@ -99,7 +99,12 @@ class Desk:
         return gone(message, "fieldpost doctor bluetooth")
 
     async def _asked(self, sensor: Sensor, sink: Sink) -> Answer:
-        found = await self._rounds.ask(sensor.mac)
+        try:
+            async with asyncio.timeout(self._timing.answer_s):
+                found = await self._rounds.ask(sensor.mac)
+        except TimeoutError as error:
+            message = f"heard, but no answer within {self._timing.answer_s:.0f} s"
+            raise DeviceFault(Reason.NO_ANSWER, message, action=FAR) from error
         good = {point: v for point, v in found.items() if not isinstance(v, DeviceFault)}
         return Answer(sink.now(), good)
 
@@ -107,10 +112,10 @@ class Desk:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(device, set()).add(future)
         try:
-            async with asyncio.timeout(self._timing.hear_s):
+            async with asyncio.timeout(self._timing.answer_s):
                 return await future
         except TimeoutError as error:
-            message = f"not heard for {self._timing.hear_s:.0f} s"
+            message = f"not heard for {self._timing.answer_s:.0f} s"
             raise DeviceFault(Reason.NOT_HEARD, message, action=FAR) from error
         finally:
             self._waiting[device].discard(future)

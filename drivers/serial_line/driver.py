@@ -25,7 +25,7 @@ from drivers.serial_line.text import reader
 
 FAULT_EVERY_NS = 1_000_000_000  # a damaged line counts like a sample: about one a second
 UNFINISHED_S = 5.0  # of silence after which the end of a line does not come any more
-NEXT_S = 15.0  # `read` waits so long for the device to speak
+NEXT_S = 9.0  # `read` waits so long for the device to speak; who asks waits for ten
 LOOK = "Look at the plug, the cable and `line:`, which says {line}."
 
 # which adapter was behind a port when it was last open; the driver is made anew each time

@@ -43,7 +43,7 @@ def test_everybody_can_be_shown(fieldpost: Fieldpost, twin: Twin) -> None:
 
 def test_programs_get_everything(fieldpost: Fieldpost, twin: Twin) -> None:
     twin.answers["discover"] = {"found": [TAG]}
-    document = fieldpost("scan", "ble", "--json").document
+    document = fieldpost("scan", "ble", "--json").json
     assert document == {"schema": "fieldpost.scan/1", "sensors": [TAG]}
 
 

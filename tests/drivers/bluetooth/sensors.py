@@ -31,7 +31,7 @@ MOTOR = Sensor(
     0.2,
     [Ask("rms", SPEED, "uint16", scale=0.01, unit="mm/s"), Ask("name", NAME, "text")],
 )
-QUICK = Timing(start_s=0.5, check_s=0.1, silence_s=0.5, repeat_s=0.5, connect_s=1.0, hear_s=1.0)
+QUICK = Timing(start_s=0.5, check_s=0.1, silence_s=0.5, repeat_s=0.5, connect_s=1.0, answer_s=1.0)
 
 
 def ruuvi(heat: float = 24.3, number: int = 205) -> Advert:
