@@ -9,7 +9,6 @@ from agent.prepare.source import FOREIGN, Located, Mark
 
 MASK: Final = "********"
 WIDEST: Final = 160  # characters of a line that are shown
-MARGIN: Final = 6
 # settings whose value is or may be a secret, when it does not say `secret:`
 SECRETS: Final = ("key", "password", "passphrase", "private_key", "secret", "token")
 _SETTING: Final = re.compile(r"(?P<key>[\w-]+)['\"]?\s*:\s+(?P<value>(?!secret:)[^\s#{].*)")

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from agent.prepare.kinds import Settings
-from agent.prepare.quantities import seconds
+from agent.prepare.quantities import seconds, size
 from agent.prepare.types import (
+    SIZE,
     Bytes,
     Name,
     SecretName,
@@ -21,7 +22,7 @@ from agent.prepare.types import (
 
 VERSION: Final = 1  # of the file's format
 LOSS_WINDOW_S: Final = 5.0
-SMALLEST_BUFFER: Final = 32_000_000  # bytes; 16 MB of them are the ballast of the store
+SMALLEST_BUFFER: Final = 1_000_000  # bytes; a store of less could not be opened
 SMALLEST_LATE: Final = 1
 
 
@@ -64,6 +65,15 @@ def read_timezone(value: Any) -> str:
         fix = f"did you mean {known[near]}?" if near else "write a name like Europe/Madrid"
         refuse(f"we know no time zone '{written}'", fix=fix, code="timezone")
     return written
+
+
+def read_buffer(value: Any) -> int:
+    """`site.buffer`: bytes."""
+    found = size(value)
+    if found < SMALLEST_BUFFER:
+        message = f"{text(value)} is too small: the buffer needs 1MB or more"
+        refuse(message, fix="write 2GB", code="range")
+    return found
 
 
 def read_loss_window(value: Any) -> float:
@@ -122,7 +132,7 @@ class Site(Settings):
     timezone: Annotated[str, PlainValidator(read_timezone), as_text(r"^\S+$", "Europe/Madrid")] = (
         "UTC"
     )
-    buffer: Bytes = 2_000_000_000
+    buffer: Annotated[int, PlainValidator(read_buffer), SIZE] = 2_000_000_000
     may_lose: Annotated[
         float, PlainValidator(read_loss_window), as_text(r"^\d+(\.\d+)?\s*(ms|s)$", "1s")
     ] = 1.0

@@ -16,6 +16,7 @@ from agent.prepare.quantities import between
 from agent.prepare.refusal import closest, refuse, text
 
 __all__ = [
+    "SIZE",
     "BundleName",
     "BundleRef",
     "Bytes",
@@ -53,7 +54,7 @@ def whole_between(low: int, high: int, what: str) -> tuple[PlainValidator, WithJ
 
 
 _TIME: Final = as_text(r"^\d+(\.\d+)?\s*(ms|s|min|h|d)$", "10s", "300ms", "5min")
-_SIZE: Final = as_text(r"^\d+(\.\d+)?\s*(kB|MB|GB|KiB|MiB|GiB)$", "200MB", "2GB")
+SIZE: Final = as_text(r"^\d+(\.\d+)?\s*(kB|MB|GB|KiB|MiB|GiB)$", "200MB", "2GB")
 _SWITCH: Final = WithJsonSchema({"enum": ["yes", "no", True, False, "on", "off"]})
 _SECRET: Final = as_text(r"^secret:[A-Za-z0-9._-]+$", "secret:archive-token")
 _PAIRS: Final = as_text(r"^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$", "A4:C1:38:A1:B2:C3")
@@ -62,7 +63,7 @@ _PAIRS: Final = as_text(r"^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$", "A4:C1:38:A1
 Seconds = Annotated[float, PlainValidator(quantities.seconds), _TIME]
 Interval = Annotated[float, PlainValidator(quantities.interval), _TIME]
 # bytes
-Bytes = Annotated[int, PlainValidator(quantities.size), _SIZE]
+Bytes = Annotated[int, PlainValidator(quantities.size), SIZE]
 Switch = Annotated[bool, PlainValidator(quantities.switch), _SWITCH]
 Whole = Annotated[
     int, PlainValidator(quantities.whole), WithJsonSchema({"type": ["integer", "string"]})

@@ -146,3 +146,10 @@ def test_what_is_no_number_of_readings(text: str) -> None:
 @pytest.mark.parametrize("zone", ["Europe", "../etc/passwd", "", "Mars/Olympus", "x" * 300])
 def test_what_is_no_time_zone(zone: str) -> None:
     assert refusal(models.read_timezone, zone)[0] == f"we know no time zone '{zone}'"
+
+
+def test_a_buffer_that_could_hold_nothing_is_refused() -> None:
+    assert refusal(models.read_buffer, "2kB") == (
+        "2kB is too small: the buffer needs 1MB or more",
+        "write 2GB",
+    )
