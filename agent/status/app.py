@@ -1,5 +1,6 @@
 """The application: routes, error answers, compression, and the gate around all of it."""
 
+import functools
 from collections.abc import Callable
 
 import orjson
@@ -26,7 +27,11 @@ OTHER = {404: Code.NOT_FOUND, 405: Code.METHOD, 401: Code.UNAUTHORIZED, 403: Cod
 
 
 def make(
-    daemon: Daemon, names: frozenset[str], signed: Signed | None, now: Callable[[], float]
+    daemon: Daemon,
+    names: frozenset[str],
+    signed: Signed | None,
+    now: Callable[[], float],
+    routes: FastAPI | None = None,
 ) -> ASGIApp:
     """The whole service as one ASGI application.
 
@@ -35,8 +40,9 @@ def make(
         names: what may stand in Host and Origin.
         signed: judges platform tokens; None: not accepted.
         now: seconds, monotonic.
+        routes: from `plain`, when they have been made already.
     """
-    app = plain()
+    app = routes or plain()
     app.state.daemon = daemon
     doorkeeper = Doorkeeper(daemon, signed, now)
     return Gate(app, names, doorkeeper, Rates(now), Guesses(now))
@@ -61,7 +67,7 @@ def plain() -> FastAPI:
     app.add_exception_handler(HTTPException, _unrouted)
     app.add_exception_handler(Exception, _failed)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM, compresslevel=GZIP_LEVEL)
-    app.state.description = orjson.dumps(description(app))
+    app.state.description = functools.cache(lambda: orjson.dumps(description(app)))
     return app
 
 

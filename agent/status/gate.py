@@ -24,6 +24,7 @@ OPEN = frozenset(
 )
 METHODS = ("GET", "HEAD")
 REQUEST_ID_MAX = 64
+HEADER_MAX = 8192  # bytes; what comes in one piece passes the limit of the parser
 REFUSALS_LOGGED = 10  # a minute; the rest is counted
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -187,6 +188,9 @@ def _check_form(method: str, headers: Headers) -> None:
     if method not in METHODS:
         message = "This API is read-only: GET and HEAD. What changes something is in the CLI."
         raise Refusal(Code.METHOD, message, headers={"Allow": ", ".join(METHODS)})
+    if sum(len(name) + len(value) for name, value in headers.raw) > HEADER_MAX:
+        details = {"field": "header", "reason": "too large"}
+        raise Refusal(Code.VALIDATION, "The header of this request is too large.", details=details)
     if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
         message = "A request here has no body."
         details = {"field": "body", "reason": "not read"}
@@ -196,7 +200,9 @@ def _check_form(method: str, headers: Headers) -> None:
 def _name(host: str) -> str:
     """A Host without port and brackets, lower case; with anything odd in it, something unknown."""
     if host.startswith("["):
-        name, _, port = host[1:].partition("]")
+        name, bracket, port = host[1:].partition("]")
+        if not bracket:
+            return ""
         port = port.removeprefix(":")
     else:
         name, _, port = host.partition(":")

@@ -4,7 +4,7 @@ The algorithm follows from our key and never from the token; the login token of 
 edition (HS256, a shared secret) is not such a token.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ REQUIRED = ["exp", "iat", "sub", "aud", "iss"]
 END = "-----END PUBLIC KEY-----"
 
 Key = Ed25519PublicKey | EllipticCurvePublicKey | RSAPublicKey
+Keys = Sequence[tuple[Key, str]]  # each with the one algorithm it is used with
 
 
 class PlatformTokens:
@@ -38,7 +39,7 @@ class PlatformTokens:
         audience: expected `aud`: the gateway's id.
     """
 
-    def __init__(self, keys: Mapping[Key, str], issuer: str, audience: str) -> None:
+    def __init__(self, keys: Keys, issuer: str, audience: str) -> None:
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
@@ -63,7 +64,7 @@ class PlatformTokens:
         return Identity(f"{organisation}/{subject}", f"{subject} of {organisation}", _role(claims))
 
     def _claims(self, token: str) -> dict[str, Any]:
-        for key, algorithm in self._keys.items():
+        for key, algorithm in self._keys:
             try:
                 return jwt.decode(
                     token,
@@ -79,7 +80,7 @@ class PlatformTokens:
         raise unauthorized()
 
 
-def keys_in(file: Path) -> dict[Key, str]:
+def keys_in(file: Path) -> Keys:
     """Every public key of a PEM file, with the one algorithm it is used with.
 
     Raises:
@@ -89,7 +90,7 @@ def keys_in(file: Path) -> dict[Key, str]:
     if not texts:
         message = f"there is no public key in {file.name}"
         raise FieldpostError(message, action="status.platform_key takes a PEM public key")
-    return dict(_key(text, file) for text in texts)
+    return [_key(text, file) for text in texts]
 
 
 def _key(text: str, file: Path) -> tuple[Key, str]:

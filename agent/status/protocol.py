@@ -8,7 +8,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterable
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from agent.status import refusal
 from agent.status.refusal import Code, Refusal
@@ -65,7 +65,8 @@ class Protocol(H11Protocol):
 
     @property
     def _answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
+        cycle: RequestResponseCycle | None = self.cycle  # None until the first request
+        return cycle is not None and not cycle.response_complete
 
     def _others(self) -> Iterable[str]:
         for other in self.connections - {self}:

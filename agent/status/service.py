@@ -63,6 +63,7 @@ class Server:
         listener: bound and listening.
         context: TLS, or None on loopback.
         idle_s: end by itself after so long without a request; None: never.
+        look_s: how often that is looked at.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Server:
         listener: socket.socket,
         context: ssl.SSLContext | None = None,
         idle_s: float | None = None,
+        look_s: float = LOOK_S,
     ) -> None:
         self._config = Config(
             app,
@@ -88,6 +90,7 @@ class Server:
         self._listener = listener
         self._context = context
         self._idle_s = idle_s
+        self._look_s = look_s
         self._state = ServerState()
         self.stop = asyncio.Event()
 
@@ -115,7 +118,7 @@ class Server:
         seen, since_s = 0, loop.time()
         while not self.stop.is_set():
             try:
-                async with asyncio.timeout(LOOK_S):
+                async with asyncio.timeout(self._look_s):
                     await self.stop.wait()
             except TimeoutError:
                 if self._state.total_requests != seen or self._state.connections:
