@@ -28,6 +28,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "secret": ("agent.cli.secrets:secret", "passwords and keys of the configuration"),
     "enroll": ("agent.cli.enroll:enroll", "store a credential bundle of the platform"),
     "token": ("agent.cli.token:token", "who may use the status page and the API"),
+    "bugreport": ("agent.cli.bugreport:bugreport", "one file for support, without secrets"),
     "demo": ("agent.cli.demo:demo", "everything without hardware"),
     "prepare": ("agent.cli.check:prepare", "compile a configuration to a plan"),
     "version": ("agent.cli.version:version", "which fieldpost this is"),

@@ -46,6 +46,16 @@ def wait_until_values_come(client: BlockingClient) -> None:
     pytest.fail("the daemon did not start")
 
 
+def inet_sockets(pid: int) -> list[str]:
+    """Every TCP or UDP socket that process has."""
+    inodes = set()
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        rows = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+        inodes |= {f"socket:[{row.split()[9]}]" for row in rows}
+    held = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+    return [one for one in held if one in inodes]
+
+
 def test_one_life(daemon: "subprocess.Popen[bytes]", fieldpost: Fieldpost, tmp_path: Path) -> None:
     lines = fieldpost("status").out.splitlines()
     assert lines[0].startswith("Pty House (PTY-1)   fieldpost ")
@@ -62,6 +72,7 @@ def test_one_life(daemon: "subprocess.Popen[bytes]", fieldpost: Fieldpost, tmp_p
     assert fieldpost("token", "revoke", "kitchen-tablet").code == 0
     assert fieldpost("token", "list").out.startswith("There are no tokens")
 
+    assert inet_sockets(daemon.pid) == []
     second = subprocess.run(
         [sys.executable, "-m", "agent.cli", "run", "--config", str(tmp_path / "gateway.yaml"),
          "--state", str(tmp_path / "state"), "--socket", str(tmp_path / "fieldpost.sock")],
