@@ -125,6 +125,17 @@ def services(advert: Advert) -> Iterator[tuple[str, Interfaces]]:
             yield f"{path}/char{number * 16 + index * 3 + 2:04x}", _characteristic(path, value)
 
 
+def structures(advert: Advert) -> Iterator[tuple[int, bytes]]:
+    """Its advertising data by type, as it is in the air (Core Specification supplement, A)."""
+    yield 0x01, b"\x06"  # discoverable, no classic Bluetooth: what sensors say
+    if advert.name:
+        yield 0x09, advert.name.encode()
+    for company, data in advert.manufacturer.items():
+        yield 0xFF, company.to_bytes(2, "little") + data
+    for uuid, data in advert.service.items():
+        yield 0x16, bytes.fromhex(uuid[4:8])[::-1] + data
+
+
 def device_path(mac: str) -> str:
     """Where BlueZ puts the sensor with this address."""
     return f"{ADAPTER_PATH}/dev_{mac.replace(':', '_')}"

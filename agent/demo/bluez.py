@@ -16,8 +16,8 @@ from dbus_fast.aio import MessageBus
 from agent.demo import air
 from agent.demo.air import ADAPTER, ADAPTER_PATH, CHARACTERISTIC, DEVICE, Advert, Properties
 from agent.demo.bus import private_bus
-from agent.demo.listeners import Listeners, gone, watch
-from agent.demo.objects import MANAGER, PROPERTIES, ObjectTree, is_set
+from agent.demo.listeners import Listeners, gone, patterns, watch
+from agent.demo.objects import MANAGER, PROPERTIES, ObjectTree, is_set, noticed
 from agent.demo.trouble import FAILED, Refusal, Trouble, Troubles
 
 NAME: Final = "org.bluez"
@@ -114,8 +114,8 @@ class Bluez:
             await self._listened.wait()
 
     def hear(self, advert: Advert) -> None:
-        """A sensor advertises; it is passed on unless nobody listens or the radio is stuck."""
-        if not self.scanning or self.stuck:
+        """A sensor advertises; it is passed on unless nobody wants it or the radio is stuck."""
+        if not self.scanning or self.stuck or not self._listeners.hear(advert):
             return
         path = air.device_path(advert.mac)
         self._adverts[path] = advert
@@ -195,11 +195,13 @@ class Bluez:
         except Refusal as refusal:
             reply = Message.new_error(call, refusal.name, refusal.text)
         self._send(reply)
+        if reply.message_type is MessageType.METHOD_RETURN and member == "RegisterMonitor":
+            await self._watch_for(call)
 
     def _send(self, message: Message) -> None:
         """Put a message on the bus; when that has died, nobody waits for it any more."""
         if self._bus is not None:
-            self._bus.send(message).add_done_callback(_noticed)
+            self._bus.send(message).add_done_callback(noticed)
 
     def _method(self, call: Message) -> Callable[[Message], Awaitable[Body]]:
         methods: dict[tuple[str, str], Callable[[Message], Awaitable[Body]]] = {
@@ -254,12 +256,15 @@ class Bluez:
         return []
 
     async def _monitor(self, call: Message) -> Body:
-        if call.member == "RegisterMonitor":
-            self._listeners.add(call, call.body[0])
-            self._listened.set()
-        else:
+        if call.member == "UnregisterMonitor":
             self._listeners.discard(call, call.body[0])
         return []
+
+    async def _watch_for(self, call: Message) -> None:
+        """What a monitor wants can be asked when its program knows that it is welcome."""
+        if self._bus is not None:
+            self._listeners.add(call, call.body[0], await patterns(self._bus, call))
+            self._listened.set()
 
     async def _connect(self, call: Message) -> Body:
         path = call.path or ""
@@ -287,12 +292,6 @@ class Bluez:
         on = call.member == "StartNotify"
         self._switch(call.path or "", CHARACTERISTIC, "Notifying", on=on)
         return []
-
-
-def _noticed(sent: asyncio.Future[None]) -> None:
-    """Look at the outcome, so that a broken bus is not reported as an error nobody saw."""
-    if not sent.cancelled():
-        sent.exception()
 
 
 async def _nothing(_: Message) -> Body:

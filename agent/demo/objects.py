@@ -1,5 +1,6 @@
 """Objects on a D-Bus: who is there, what they say of themselves, the signals of a change."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -65,3 +66,9 @@ class ObjectTree:
 def is_set(properties: Properties, name: str) -> bool:
     """Whether a switch among the properties is on."""
     return bool(properties.get(name, OFF).value)
+
+
+def noticed(sent: asyncio.Future[None]) -> None:
+    """Look at the outcome, so that a broken bus is not reported as an error nobody saw."""
+    if not sent.cancelled():
+        sent.exception()

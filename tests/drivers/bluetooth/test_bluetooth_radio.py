@@ -5,11 +5,21 @@ from dataclasses import replace
 
 import pytest
 
+from agent.demo.air import Advert
 from agent.demo.bluez import Bluez, stand_in
 from agent.demo.trouble import Trouble
 from agent.driver import ConnectionState, DriverError
 from drivers.bluetooth.driver import BluetoothDriver
-from tests.drivers.bluetooth.sensors import COLD_ROOM, QUICK, listening, radio_plan, ruuvi
+from drivers.bluetooth.plan import Beacon
+from tests.drivers.bluetooth.sensors import (
+    COLD_ROOM,
+    FREEZER,
+    QUICK,
+    bthome,
+    listening,
+    radio_plan,
+    ruuvi,
+)
 from tests.lab.sink import KeepingSink
 
 IMPATIENT = replace(QUICK, check_s=0.02, silence_s=0.1)
@@ -24,6 +34,31 @@ async def test_where_a_passive_scan_is_not_offered_it_scans_actively(
             bluez.hear(ruuvi())
             await sink.heard()
     assert "StartDiscovery" in bluez.calls
+
+
+GOVEE = Beacon("shop", "A4:C1:38:00:27:62", "govee", COLD_ROOM.picks)
+SAYS_GOVEE = Advert(GOVEE.mac, manufacturer={0xEC88: bytes.fromhex("000341106400")})
+PLAIN = replace(FREEZER, key=None)
+
+
+@pytest.mark.parametrize(
+    ("beacon", "advert"),
+    [(COLD_ROOM, ruuvi()), (PLAIN, bthome(PLAIN.mac, "4002c409")), (GOVEE, SAYS_GOVEE)],
+)
+async def test_a_passive_scan_lets_in_what_its_decoder_understands(
+    bluez: Bluez, beacon: Beacon, advert: Advert
+) -> None:
+    async with listening(bluez, radio_plan(beacon, passive=True)) as (sink, _):
+        bluez.hear(advert)
+        await sink.heard()
+
+
+async def test_a_passive_scan_leaves_others_to_the_controller(bluez: Bluez) -> None:
+    async with listening(bluez, radio_plan(PLAIN, passive=True)) as (sink, _):
+        bluez.hear(Advert(PLAIN.mac, manufacturer={0x004C: bytes.fromhex("0215")}))
+        bluez.hear(bthome(PLAIN.mac, "4002c409"))
+        await sink.heard()
+    assert sink.faults == []
 
 
 async def test_a_scan_that_has_died_unnoticed_is_mended(bluez: Bluez) -> None:
