@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent.plan import Json
+from agent.status.envelope import Model
 from agent.status.gate import Passed
-from agent.status.models import Model
 from agent.status.refusal import API_VERSION, Code, Refusal, stamp
 
 # what changes with every look although nothing has happened

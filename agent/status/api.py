@@ -19,6 +19,7 @@ from agent.status.asked import (
     at_least,
     known_parameters,
 )
+from agent.status.envelope import Answer, Listing, Model
 
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(known_parameters)])
 
@@ -35,12 +36,12 @@ State = Annotated[
 ]
 
 
-@router.get("/status", response_model=models.Answer[models.Status], dependencies=VIEWER)
+@router.get("/status", response_model=Answer[models.Status], dependencies=VIEWER)
 async def status(request: Request, daemon: TheDaemon) -> Response:
     """Everything the page shows: words, score, problems, destinations, machine, cards."""
     snapshot = await daemon.snapshot()
     data = {**snapshot["status"], "cards": cards.of(snapshot["devices"])}
-    return answer.tagged(request, data, models.Answer[models.Status])
+    return answer.tagged(request, data, Answer[models.Status])
 
 
 @router.get("/health", dependencies=VIEWER, response_class=Response)
@@ -51,7 +52,7 @@ async def health(daemon: TheDaemon) -> Response:
     return Response(orjson.dumps(body), code, media_type="application/health+json")
 
 
-@router.get("/devices", response_model=models.Listing[models.DeviceInList], dependencies=VIEWER)
+@router.get("/devices", response_model=Listing[models.DeviceInList], dependencies=VIEWER)
 async def devices(
     request: Request,
     daemon: TheDaemon,
@@ -64,17 +65,15 @@ async def devices(
     found = [d for d in snapshot["devices"].values() if state in (None, d["state"])]
     rows = [cards.in_list(device) for device in found[skip : skip + limit]]
     part = {"skip": skip, "limit": limit, "total": len(found)}
-    return answer.tagged(request, rows, models.Listing[models.DeviceInList], **part)
+    return answer.tagged(request, rows, Listing[models.DeviceInList], **part)
 
 
-@router.get(
-    "/devices/{device_id}", response_model=models.Answer[models.Device], dependencies=VIEWER
-)
+@router.get("/devices/{device_id}", response_model=Answer[models.Device], dependencies=VIEWER)
 async def device(request: Request, daemon: TheDaemon, device_id: DeviceId) -> Response:
     """One device with its score, points, newest values and counters."""
     snapshot = await daemon.snapshot()
     found = _named(snapshot, device_id)
-    return answer.tagged(request, found, models.Answer[models.Device])
+    return answer.tagged(request, found, Answer[models.Device])
 
 
 @router.get(
@@ -103,19 +102,17 @@ async def telemetry(  # noqa: PLR0913, PLR0917 - one argument for each parameter
     return answer.wrapped(request, rows, models.TelemetryAnswer, **about)
 
 
-@router.get(
-    "/destinations", response_model=models.Listing[models.DestinationInList], dependencies=VIEWER
-)
+@router.get("/destinations", response_model=Listing[models.DestinationInList], dependencies=VIEWER)
 async def destinations(
     request: Request, daemon: TheDaemon, skip: Skip = 0, limit: Limit = LIMIT
 ) -> Response:
     """All destinations, each with its word, backlog and next try."""
     snapshot = await daemon.snapshot()
     rows = [{"id": name, **d} for name, d in snapshot["status"]["destinations"].items()]
-    return _part(request, rows, models.Listing[models.DestinationInList], skip, limit)
+    return _part(request, rows, Listing[models.DestinationInList], skip, limit)
 
 
-@router.get("/events", response_model=models.Listing[models.Event], dependencies=OPERATOR)
+@router.get("/events", response_model=Listing[models.Event], dependencies=OPERATOR)
 async def events(
     request: Request,
     daemon: TheDaemon,
@@ -125,27 +122,27 @@ async def events(
 ) -> Response:
     """The last 200 changes of state, oldest first; with `since` only those after it."""
     rows = cards.after((await daemon.call("events"))["events"], since)
-    return _part(request, rows, models.Listing[models.Event], skip, limit)
+    return _part(request, rows, Listing[models.Event], skip, limit)
 
 
-@router.get("/problems", response_model=models.Listing[models.Problem], dependencies=OPERATOR)
+@router.get("/problems", response_model=Listing[models.Problem], dependencies=OPERATOR)
 async def problems(
     request: Request, daemon: TheDaemon, skip: Skip = 0, limit: Limit = LIMIT
 ) -> Response:
     """Findings with stable codes and one thing to do for each."""
     rows = (await daemon.snapshot())["status"]["health"]["problems"]
-    return _part(request, rows, models.Listing[models.Problem], skip, limit)
+    return _part(request, rows, Listing[models.Problem], skip, limit)
 
 
-@router.get("/queue", response_model=models.Answer[models.Queue], dependencies=OPERATOR)
+@router.get("/queue", response_model=Answer[models.Queue], dependencies=OPERATOR)
 async def queue(request: Request, daemon: TheDaemon) -> Response:
     """Backlog per destination, and what became of the rest."""
     found = (await daemon.snapshot())["status"]
     data = {"store": found["store"], "destinations": found["destinations"]}
-    return answer.wrapped(request, data, models.Answer[models.Queue])
+    return answer.wrapped(request, data, Answer[models.Queue])
 
 
-@router.get("/tokens", response_model=models.Listing[models.Token], dependencies=ADMIN)
+@router.get("/tokens", response_model=Listing[models.Token], dependencies=ADMIN)
 async def tokens(
     request: Request, daemon: TheDaemon, skip: Skip = 0, limit: Limit = LIMIT
 ) -> Response:
@@ -154,12 +151,19 @@ async def tokens(
         {key: value for key, value in token.items() if key != "sha256"}
         for token in (await daemon.call("tokens"))["tokens"]
     ]
-    return _part(request, rows, models.Listing[models.Token], skip, limit)
+    return _part(request, rows, Listing[models.Token], skip, limit)
 
 
-def _part(
-    request: Request, rows: list[Json], kind: type[models.Model], skip: int, limit: int
+@router.get("/audit", response_model=Listing[models.AuditLine], dependencies=ADMIN)
+async def audit(
+    request: Request, daemon: TheDaemon, skip: Skip = 0, limit: Limit = LIMIT
 ) -> Response:
+    """The newest lines of the audit log, oldest first: who did what, and who was kept out."""
+    rows = (await daemon.call("audit"))["lines"]
+    return _part(request, rows, Listing[models.AuditLine], skip, limit)
+
+
+def _part(request: Request, rows: list[Json], kind: type[Model], skip: int, limit: int) -> Response:
     """A part of a list."""
     part = {"skip": skip, "limit": limit, "total": len(rows)}
     return answer.wrapped(request, rows[skip : skip + limit], kind, **part)

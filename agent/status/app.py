@@ -16,10 +16,11 @@ from agent.status import api, refusal, site
 from agent.status.answer import passed
 from agent.status.daemon import Daemon
 from agent.status.description import description
+from agent.status.door import Door
 from agent.status.gate import Gate
 from agent.status.identity import Doorkeeper, Signed
-from agent.status.limits import Guesses, Rates
 from agent.status.refusal import Code, Refusal
+from agent.status.witness import Witness
 
 GZIP_FROM = 1000  # bytes; below, compressing costs more than it saves
 GZIP_LEVEL = 5
@@ -45,7 +46,7 @@ def make(
     app = routes or plain()
     app.state.daemon = daemon
     doorkeeper = Doorkeeper(daemon, signed, now)
-    return Gate(app, names, doorkeeper, Rates(now), Guesses(now))
+    return Gate(app, names, Door(doorkeeper, Witness(daemon, now), now))
 
 
 def plain() -> FastAPI:

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from agent.plan import Json
-from agent.status.models import Failure
+from agent.status.envelope import Failure
 
 REFUSALS = {
     "400": "A parameter is wrong.",

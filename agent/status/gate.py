@@ -4,18 +4,16 @@ A plain ASGI wrapper around the application. It refuses in the platform's envelo
 security headers on everything, whatever comes out of the application.
 """
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent import logging
 from agent.errors import FieldpostError
-from agent.status import identity, limits, refusal
-from agent.status.identity import Doorkeeper, Identity
-from agent.status.limits import Guesses, Rates, Standing
+from agent.status import identity, refusal
+from agent.status.door import Door
+from agent.status.identity import Identity
 from agent.status.refusal import Code, Refusal
 
 API = "/api/v1"
@@ -25,7 +23,6 @@ OPEN = frozenset(
 METHODS = ("GET", "HEAD")
 REQUEST_ID_MAX = 64
 HEADER_MAX = 8192  # bytes; what comes in one piece passes the limit of the parser
-REFUSALS_LOGGED = 10  # a minute; the rest is counted
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -35,8 +32,6 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-log = logging.get("status")
 
 
 @dataclass(slots=True)
@@ -54,24 +49,18 @@ class Gate:
     Args:
         app: what is behind it.
         names: what may stand in Host and Origin, lower case, without ports.
-        doorkeeper: judges tokens.
-        rates: counts requests.
-        guesses: counts wrong tokens.
+        door: judges tokens.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         names: frozenset[str],
-        doorkeeper: Doorkeeper,
-        rates: Rates,
-        guesses: Guesses,
+        door: Door,
     ) -> None:
         self._app = app
         self._names = names
-        self._doorkeeper = doorkeeper
-        self._rates = rates
-        self._guesses = guesses
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, or say why not."""
@@ -93,10 +82,9 @@ class Gate:
         _check_form(scope["method"], headers)
         peer = scope["client"][0] if scope.get("client") else ""
         token = identity.bearer(headers.get("authorization"))
-        if token is None:
-            self._without_token(scope["path"], peer, passed)
+        if token is None and scope["path"] in OPEN:
             return
-        await self._with_token(scope["path"], token, peer, passed)
+        passed.identity = await self._door.open(scope["path"], token, peer, passed.headers)
 
     def _check_origin(self, headers: Headers) -> None:
         """Against DNS rebinding (Host) and foreign pages (Origin)."""
@@ -111,46 +99,6 @@ class Gate:
         if scheme not in ("http", "https") or _name(place) not in self._names:
             message = "Pages of other sites may not ask this gateway."
             raise Refusal(Code.FORBIDDEN, message, details={"field": "Origin", "reason": "foreign"})
-
-    def _without_token(self, path: str, peer: str, passed: Passed) -> None:
-        if path in OPEN:
-            return
-        self._count(self._rates.take(f"peer {peer}", limits.WITHOUT_TOKEN), passed)
-        raise refusal.unauthorized()
-
-    async def _with_token(self, path: str, token: str, peer: str, passed: Passed) -> None:
-        # on loopback all peers share an address: there the guesses are counted by token id
-        key = f"token {identity.hint(token)}" if _loopback(peer) else f"peer {peer}"
-        if wait_s := self._guesses.wait_s(key):
-            message = "Too many wrong tokens; wait."
-            raise Refusal(Code.RATE, message, headers={"Retry-After": str(int(wait_s) + 1)})
-        try:
-            passed.identity = await self._doorkeeper.identify(token)
-        except Refusal as error:
-            self._refused(error, key, peer)
-            raise
-        self._guesses.succeeded(key)
-        telemetry = path.endswith("/telemetry")
-        limit = limits.TELEMETRY if telemetry else limits.WITH_TOKEN
-        kind = "telemetry" if telemetry else "token"
-        self._count(self._rates.take(f"{kind} {passed.identity.key}", limit), passed)
-
-    def _refused(self, error: Refusal, key: str, peer: str) -> None:
-        if error.word is not Code.UNAUTHORIZED:
-            return
-        self._guesses.failed(key)
-        if self._rates.take("log of refusals", REFUSALS_LOGGED).allowed:
-            log.warning("A wrong token was refused.", event_type="token.refused", peer=peer)
-
-    def _count(self, standing: Standing, passed: Passed) -> None:
-        passed.headers |= {
-            "X-RateLimit-Limit": str(standing.limit),
-            "X-RateLimit-Remaining": str(standing.remaining),
-            "X-RateLimit-Reset": str(standing.reset_s),
-        }
-        if not standing.allowed:
-            message = f"More than {standing.limit} requests in a minute."
-            raise Refusal(Code.RATE, message, headers={"Retry-After": str(standing.reset_s)})
 
 
 class _Answer:
@@ -213,10 +161,3 @@ def _request_id(headers: Headers) -> str:
     given = headers.get("x-request-id", "")
     fits = 0 < len(given) <= REQUEST_ID_MAX and given.isascii() and given.isprintable()
     return given if fits else refusal.new_request_id()
-
-
-def _loopback(peer: str) -> bool:
-    try:
-        return ipaddress.ip_address(peer).is_loopback
-    except ValueError:  # a socket without an address: nobody from outside
-        return True

@@ -31,11 +31,13 @@ class Identity:
     Attributes:
         key: the token's id, or the platform user.
         name: for the audit log.
+        signed: it is a token of the platform.
     """
 
     key: str
     name: str
     role: Role
+    signed: bool = False
 
 
 class Asks(Protocol):

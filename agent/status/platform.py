@@ -61,7 +61,9 @@ class PlatformTokens:
             raise unauthorized()
         if claims["exp"] - claims["iat"] > LIFE_MAX_S:
             raise unauthorized()
-        return Identity(f"{organisation}/{subject}", f"{subject} of {organisation}", _role(claims))
+        return Identity(
+            f"{organisation}/{subject}", f"{subject} of {organisation}", _role(claims), signed=True
+        )
 
     def _claims(self, token: str) -> dict[str, Any]:
         for key, algorithm in self._keys:

@@ -163,7 +163,7 @@ class GatewayTwin:
         self.history = History(self.plan, self.clock)
         self.used: list[str] = []
         self.asked: dict[str, int] = {}
-        self.crowd: plan.Json | None = None
+        self.noted: list[Json] = []
         self._live(past_s)
 
     def surroundings(self) -> Surroundings:
@@ -188,6 +188,8 @@ class GatewayTwin:
             "events": Verb(Role.OPERATOR, self._events, status=True),
             "tokens": Verb(Role.ADMIN, self._tokens, status=True),
             "token.used": Verb(Role.ADMIN, self._token_used, status=True),
+            "audit": Verb(Role.ADMIN, self._audit, status=True),
+            "audit.note": Verb(Role.ADMIN, self._audit_note, status=True),
         }
 
     def say(self, device: str) -> None:
@@ -235,6 +237,13 @@ class GatewayTwin:
 
     async def _token_used(self, args: Json, _peer: Peer) -> Json:
         self.used.append(args["id"])
+        return {}
+
+    async def _audit(self, _args: Json, _peer: Peer) -> Json:
+        return {"lines": self.noted}
+
+    async def _audit_note(self, args: Json, _peer: Peer) -> Json:
+        self.noted.append(args)
         return {}
 
 

@@ -98,6 +98,20 @@ async def test_tokens_that_are_not_good_get_one_and_the_same_answer(
     assert answer.json()["error"] == without.json()["error"]
 
 
+async def test_who_was_kept_out_is_written_down_a_few_times_a_minute(service: Service) -> None:
+    service.twin.noted.clear()
+    for number in range(30):
+        header = {"Authorization": f"Bearer fp_nobody{number:02}_{'x' * 43}"}
+        await service.get("/api/v1/status", None, header)
+    lines = (await service.get("/api/v1/audit", Role.ADMIN)).json()["data"]
+
+    assert len(lines) == 10
+    assert lines[0] == {
+        "who": "http 127.0.0.1", "what": "token.refused", "facts": {"token": "nobody00"},
+        "result": "UNAUTHORIZED",
+    }  # fmt: skip
+
+
 async def test_a_token_in_the_address_or_in_a_cookie_is_no_token(service: Service) -> None:
     token = TOKENS[Role.ADMIN]
     address = await service.get(f"/api/v1/status?token={token}", None)

@@ -16,8 +16,11 @@ from cryptography.hazmat.primitives.serialization import (
 from agent.client import Role
 from agent.clock import wall_ns
 from agent.errors import FieldpostError
+from agent.plan import Json
+from agent.status.identity import Identity
 from agent.status.platform import PlatformTokens, keys_in
 from agent.status.refusal import Refusal
+from agent.status.witness import Witness
 
 ISSUER, GATEWAY = "tesaiot-platform", "ES-0231"
 Private = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -87,6 +90,28 @@ def test_each_rule_refuses(tmp_path: Path, changes: dict[str, Any]) -> None:
 def _unchecked(changes: dict[str, Any]) -> dict[str, Any]:
     """The library refuses to make what it should refuse to read."""
     return claims(**changes)
+
+
+async def test_who_comes_in_with_a_signature_is_written_down_once() -> None:
+    noted: list[Json] = []
+
+    class Keeper:
+        """Keeps what it is told."""
+
+        async def call(self, verb: str, args: Json | None = None) -> Json:
+            noted.append({"verb": verb, **(args or {})})
+            return {}
+
+    witness = Witness(Keeper(), lambda: 1000.0)
+    for _ in range(3):
+        await witness.admitted("192.168.1.9", Identity("b/anna", "anna of b", Role.ADMIN))
+
+    assert noted == [
+        {
+            "verb": "audit.note", "who": "http 192.168.1.9", "what": "token.admitted",
+            "facts": {"name": "anna of b", "role": "admin"}, "result": "ok",
+        }
+    ]  # fmt: skip
 
 
 def test_a_signature_of_another_key_or_none_or_a_shared_secret_is_refused(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ ROUTES = {  # path: the lowest role that sees it
     "/api/v1/problems": Role.OPERATOR,
     "/api/v1/queue": Role.OPERATOR,
     "/api/v1/tokens": Role.ADMIN,
+    "/api/v1/audit": Role.ADMIN,
 }
 SECURITY = {
     "content-security-policy",
