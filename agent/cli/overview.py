@@ -72,7 +72,9 @@ def _destination(name: str, found: Json) -> str:
 def _gateway(machine: Json) -> Iterator[str]:
     load, cores = machine.get("load_1min"), os.cpu_count() or 1
     items = [
-        f"CPU {words.NOT_MEASURED}" if load is None else f"CPU {words.share(load / cores)}",
+        f"CPU {words.NOT_MEASURED}"
+        if load is None
+        else f"CPU {words.share(min(1.0, load / cores))}",
         _temperature(machine.get("temperature")),
         _memory(machine.get("memory")),
         _card(machine.get("card")),

@@ -17,7 +17,8 @@ def key_points(device: Json) -> list[str]:
     values = device["telemetry_summary"]["last_value"]
     units = {name: point.get("unit") for name, point in device["points"].items()}
     known = [name for name in (units or values) if name in values]
-    best = sorted(known, key=lambda name: _rank(name, units))[:KEY_VALUES]
+    firsts = [name for i, name in enumerate(known) if not _has_unit_of(name, known[:i], units)]
+    best = sorted(known, key=lambda name: (name not in firsts, _rank(name, units)))[:KEY_VALUES]
     return [name for name in known if name in best]
 
 
@@ -37,6 +38,12 @@ def course_point(device: Json) -> str:
     units = {name: device["points"].get(name, {}).get("unit") for name in values}
     numbers = [n for n in key_points(device) if _is_number(values[n])]
     return min(numbers, key=lambda name: _rank(name, units), default="")
+
+
+def _has_unit_of(name: str, others: Sequence[str], units: Mapping[str, str | None]) -> bool:
+    """Whether one of the others already shows what this one would: a phase beside the sum."""
+    alike = (other for other in others if units[other] == units[name])
+    return units[name] is not None and any(_BATTERY not in other for other in alike)
 
 
 def _is_number(value: object) -> bool:
