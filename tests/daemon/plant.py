@@ -3,11 +3,10 @@
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.client import BlockingClient
 from agent.errors import FieldpostError
+from tests.lab.mosquitto import free_port
 
 FIELDPOST = Path(sys.executable).with_name("fieldpost")
 PROFILE = """\
@@ -55,12 +55,6 @@ status:
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @asynccontextmanager
 async def slave(port: int) -> AsyncIterator[None]:
     """A Modbus TCP slave whose first two registers are 1234 W and 230 V."""
@@ -73,26 +67,13 @@ async def slave(port: int) -> AsyncIterator[None]:
         await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus has no types here
 
 
-@contextmanager
-def broker(port: int, folder: Path) -> Iterator[None]:
-    """Debian's mosquitto on a loopback port of its own."""
-    settings = folder / "mosquitto.conf"
-    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n")
-    command = ["mosquitto", "-c", str(settings)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
-
-
 class Site:
     """A folder with a configuration and a state directory, and the daemon on them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mqtt: int) -> None:
         self.config = folder / "gateway.yaml"
         self.state = folder / "state"
-        self.modbus, self.mqtt = free_port(), free_port()
+        self.modbus, self.mqtt = free_port(), mqtt
         self.client = BlockingClient(self.state / "fieldpost.sock")
         (folder / "profiles").mkdir()
         (folder / "profiles" / "test-meter.yaml").write_text(PROFILE)
@@ -109,7 +90,7 @@ class Site:
     def snapshot(self) -> dict[str, Any]:
         return self.client.call("snapshot")
 
-    async def until(self, true: Callable[[dict[str, Any]], bool], within_s: float = 8) -> None:
+    async def until(self, true: Callable[[dict[str, Any]], bool], within_s: float = 20) -> None:
         """Wait until the daemon's snapshot is as wanted."""
         async with asyncio.timeout(within_s):
             while not self._is(true):

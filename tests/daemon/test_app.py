@@ -1,10 +1,7 @@
 """The whole daemon, started as the unit starts it, on a real slave and a real broker."""
 
-import asyncio
 import json
-import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.daemon.plant import PROFILE, Site, broker, ended, slave
+from tests.daemon.plant import PROFILE, Site, ended, slave
+from tests.lab.mosquitto import PROGRAM, Broker, Reader, free_port
 
 FORBIDDEN = {
     "agent.prepare", "agent.status", "agent.cli.app",
@@ -25,14 +23,16 @@ pytestmark = pytest.mark.timeout(30)
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    if shutil.which("mosquitto") is None:
-        pytest.skip("needs Debian's mosquitto")
-    return Site(tmp_path)
+    """Neither slave nor broker answers."""
+    return Site(tmp_path, free_port())
 
 
 @pytest.fixture
-async def plant(site: Site, tmp_path: Path) -> AsyncIterator[Site]:
-    with broker(site.mqtt, tmp_path):
+async def plant(tmp_path: Path) -> AsyncIterator[Site]:
+    if not PROGRAM:
+        pytest.skip("needs Debian's mosquitto")
+    async with Broker(tmp_path) as broker:
+        site = Site(tmp_path, broker.port)
         async with slave(site.modbus):
             yield site
 
@@ -43,23 +43,16 @@ def delivered(snapshot: dict[str, Any]) -> bool:
 
 
 async def test_what_a_slave_says_arrives_at_the_broker_with_its_identity(plant: Site) -> None:
-    listener = subprocess.Popen(
-        ["mosquitto_sub", "-p", str(plant.mqtt), "-t", "test/#", "-C", "3", "-W", "10"],
-        stdout=subprocess.PIPE,
-    )
     daemon = plant.run()
     try:
-        await plant.until(delivered)
-        heard = await asyncio.get_running_loop().run_in_executor(None, listener.communicate)
+        async with Reader(plant.mqtt, "test/#") as reader:
+            _, payload, _ = await reader.message()
     finally:
         code, _ = ended(daemon)
-    messages = [json.loads(line) for line in heard[0].splitlines()]
-    assert [m["values"] for m in _samples(messages)][:1] == [{"power": 1234, "voltage": 230}]
+    sample = json.loads(payload)["samples"][0]
+    assert sample["values"] == {"power": 1234, "voltage": 230}
+    assert sample["seq"] >= 1
     assert code == 0
-
-
-def _samples(messages: list[Any]) -> list[Any]:
-    return [sample for message in messages for sample in message["samples"]]
 
 
 async def test_the_resident_part_holds_no_parser_no_validator_and_no_web_server(

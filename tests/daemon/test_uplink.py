@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from agent.clock import SystemClock
 from agent.cloud import Cloud, Limits, Unreachable, Vitals
-from agent.daemon.buffer import Outbox
 from agent.daemon.uplink import Uplink
 from agent.errors import FieldpostError
 from agent.plan import Destination
 from tests.daemon.twins import ListOutbox, Reported, ScriptedCloud, record
+
+if TYPE_CHECKING:
+    from agent.daemon.buffer import Outbox
 
 SOON_S = 0.05
 
