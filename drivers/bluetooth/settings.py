@@ -1,7 +1,10 @@
 """What may stand in the file for Bluetooth, and how it is compiled; `prepare` alone."""
 
+import re
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import PlainValidator
 
 from agent import plan
 from agent.prepare.kinds import (
@@ -13,7 +16,7 @@ from agent.prepare.kinds import (
     Settings,
     Spot,
 )
-from agent.prepare.types import Mac, SecretName
+from agent.prepare.types import Mac, SecretName, as_text, refuse, text
 from drivers.bluetooth.decoders import DECODERS
 from drivers.bluetooth.plan import Ask, Beacon, Pick, RadioPlan, Sensor
 from drivers.bluetooth.profile import BluetoothPoint, BluetoothProfile
@@ -21,10 +24,19 @@ from drivers.bluetooth.profile import BluetoothPoint, BluetoothProfile
 EVERY_S = 300.0  # a sensor that is connected to lives on a battery
 
 
+def known_adapter(value: Any) -> str:
+    """As the kernel calls it: `hci0`."""
+    written = text(value)
+    if not re.fullmatch(r"hci\d{1,2}", written, re.ASCII):
+        message = f"'{written}' is not the name of a Bluetooth adapter"
+        refuse(message, fix="write hci0, which is the only one on most gateways")
+    return written
+
+
 class RadioSettings(Settings):
     """`connections.<name>` with `kind: bluetooth`."""
 
-    adapter: str = "hci0"
+    adapter: Annotated[str, PlainValidator(known_adapter), as_text(r"^hci\d+$", "hci0")] = "hci0"
     scan: Literal["passive", "active"] = "passive"
 
 

@@ -33,6 +33,12 @@ def test_scanning_can_be_active(tmp_path: Path) -> None:
     assert (found.adapter, found.passive) == ("hci1", False)
 
 
+def test_an_adapter_has_the_name_the_kernel_gives_it(tmp_path: Path) -> None:
+    ((message, fix),) = said(tmp_path, "  radio: {kind: bluetooth, adapter: usb}", TAG)
+    assert message == "'usb' is not the name of a Bluetooth adapter"
+    assert fix.startswith("write hci0")
+
+
 def test_a_key_is_a_secret_of_the_connection(tmp_path: Path) -> None:
     device = "  freezer: {profile: bthome, via: radio, mac: A4:C1:38:A1:B2:C3, key: secret:cold}"
     found = plan(tmp_path, RADIO, device)
