@@ -75,6 +75,14 @@ async def test_metrics_are_read_by_prometheus_own_parser(service: Service) -> No
     }  # fmt: skip
 
 
+async def test_failures_are_counted_by_reason_and_never_fall(service: Service) -> None:
+    text = (await service.get("/metrics")).text
+    errors = 'fieldpost_poll_errors_total{device="inverter",reason="refuses_connection"} '
+
+    assert float(text.partition(errors)[2].split()[0]) >= 14
+    assert 'fieldpost_uplink_requests_total{destination="scada",reason="acknowledged"}' in text
+
+
 async def test_what_is_not_measured_is_absent_and_never_zero(service: Service) -> None:
     text = (await service.get("/metrics")).text
 

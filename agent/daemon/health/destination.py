@@ -1,6 +1,6 @@
 """What is known of one destination: its word, from receipts, failures, heartbeats and backlog."""
 
-from collections import deque
+from collections import Counter, deque
 
 from agent import plan
 from agent.cloud import Unauthorized
@@ -27,6 +27,7 @@ class DestinationHealth:
         self.ack_s: float | None = None
         self.delivered_total = 0
         self.partly_total = 0
+        self.requests_total: Counter[str] = Counter()  # answers by kind, since the start
         self.failure: FieldpostError | None = None
         self.refusal: str | None = None
         self.beat_failure: FieldpostError | None = None
@@ -47,6 +48,7 @@ class DestinationHealth:
             if took_s < min(LOOK_S, self.destination.every_s):  # back to back: it is draining
                 self._pace = readings / took_s
         self.ack_s = now_s
+        self.requests_total["acknowledged"] += 1
         self._pending_s = None
         self.delivered_total += readings
         self.partly_total += partly
@@ -55,12 +57,14 @@ class DestinationHealth:
     def refused(self, now_s: float, readings: int, reason: str) -> None:
         """So many readings were judged and set aside."""
         self._hour.add(now_s, _REFUSED, readings)
+        self.requests_total["refused"] += 1
         self.refusal = reason
         self.failure = self._next_try_s = None
 
     def failed(self, now_s: float, error: FieldpostError, next_try_s: float | None) -> None:
         """It cannot be reached, or does not let us in."""
         self.failure = error
+        self.requests_total[error.code.lower()] += 1
         self._failed_s = now_s
         self._next_try_s = next_try_s
 

@@ -3,7 +3,7 @@
 Everything is counted on the boot clock: a step of the wall clock changes no word, age or score.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from statistics import median
 
@@ -44,6 +44,7 @@ class DeviceHealth:
         self.message_count = 0
         self.fault: DeviceFault | None = None
         self.point_faults: dict[str, DeviceFault] = {}  # of points that gave nothing good since
+        self.failures_total: Counter[str] = Counter()  # by reason, since the start
         self._late_after = late_after
         self._gaps: deque[float] = deque(maxlen=LEARNS_FROM)
         self._hour = window.hour(now_s)
@@ -76,6 +77,7 @@ class DeviceHealth:
 
     def failed(self, at_s: float, point: str | None, fault: DeviceFault) -> None:
         """A read of the device, or of one point of it, failed."""
+        self.failures_total[fault.reason] += 1
         if fault.reason in ANSWERS:
             self.answered_s = at_s
         if fault.reason in JUDGED:
@@ -94,6 +96,7 @@ class DeviceHealth:
     def out_of_range(self, at_s: float, bad: Mapping[str, DeviceFault]) -> None:
         """Values that are not sent, by point; they are among the `checked` of `answered`."""
         for point, fault in bad.items():
+            self.failures_total[fault.reason] += 1
             self._hour.add(at_s, fault.reason)
             self.point_faults[point] = fault
 

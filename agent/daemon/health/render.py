@@ -108,7 +108,8 @@ def device(report: Report, found: DeviceReport) -> Json:
             "attempts_1h": attempts,
             "failed_1h": failed,
             "damaged_1h": damaged,
-            "answer_ms_median": None,
+            "answer_ms_median": None,  # a driver does not tell how long an answer took
+            "errors_total": {str(reason): n for reason, n in found.failures_total.items()},
         },
     }
 
@@ -207,6 +208,7 @@ def _destination(report: Report, found: DestinationReport) -> Json:
         "rejected_total": found.queue.rejected_total,
         "lost_total": found.queue.lost_total,
         "stored_partly_total": found.partly_total,
+        "requests_total": dict(found.requests_total),
         "certificate_expires_at": iso(expires_ns) if expires_ns else None,
     }
 

@@ -46,6 +46,7 @@ class DeviceReport:
     Attributes:
         last_s: when its newest good sample was taken, on the boot clock.
         counts: attempts, failed and damaged answers of the last hour.
+        failures_total: by reason, since the start.
     """
 
     device: plan.Device
@@ -58,6 +59,7 @@ class DeviceReport:
     values: Mapping[str, Value]
     message_count: int
     counts: tuple[int, int, int]
+    failures_total: Mapping[str, int]
     message: str | None = None
     action: str | None = None
 
@@ -85,6 +87,7 @@ class DestinationReport:
     rejected_1h: int
     lost_1h: int
     partly_total: int
+    requests_total: Mapping[str, int]
     certificate_expires_ns: int | None = None
     message: str | None = None
     action: str | None = None

@@ -248,6 +248,7 @@ def _device(device: DeviceHealth, now_s: float) -> DeviceReport:
         values=dict(device.values),
         message_count=device.message_count,
         counts=device.counts(now_s),
+        failures_total=dict(device.failures_total),
         message=message,
         action=device.silence_action(now_s) if message else None,
     )
@@ -268,6 +269,7 @@ def _destination(
         rejected_1h=destination.rejected_1h(now_s),
         lost_1h=destination.lost_1h(now_s),
         partly_total=destination.partly_total,
+        requests_total=dict(destination.requests_total),
         certificate_expires_ns=destination.certificate_expires_ns,
         message=found.message if found else None,
         action=found.action if found else None,
