@@ -192,7 +192,8 @@ def from_json(cls: type[T], data: Any) -> T:
         ValueError: a field is missing, unknown, or of another shape.
     """
     try:
-        reader = _reader(cast("Hashable", cls))
+        wanted: Hashable = cls
+        reader = _reader(wanted)
         return cast("T", reader(data) if reader else data)
     except (TypeError, KeyError, AttributeError) as error:
         message = f"not a {cls.__name__}: {error}"
