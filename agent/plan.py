@@ -11,7 +11,7 @@ import hashlib
 import os
 import types
 import typing
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar, cast
@@ -192,9 +192,7 @@ def from_json(cls: type[T], data: Any) -> T:
         ValueError: a field is missing, unknown, or of another shape.
     """
     try:
-        wanted: Hashable = cls
-        reader = _reader(wanted)
-        return cast("T", reader(data) if reader else data)
+        return cast("T", _of_dataclass(cls)(data))
     except (TypeError, KeyError, AttributeError) as error:
         message = f"not a {cls.__name__}: {error}"
         raise ValueError(message) from error
