@@ -56,12 +56,23 @@ def nearest(name: str, names: Collection[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name[:64], names, 1)), None)
 
 
+def _telling(points: list[str], units: Mapping[str, str | None]) -> list[str]:
+    """The points in the order in which they tell most: a new kind of value before one more."""
+    seen: set[str | None] = set()
+    rank: dict[str, tuple[bool, bool]] = {}
+    for name in points:
+        unit = units[name]
+        rank[name] = (unit in seen or unit is None, unit not in TELLING)
+        seen.add(unit)
+    return sorted(points, key=lambda name: rank[name])
+
+
 def _card(device: Json) -> Json:
     last = device["telemetry_summary"]["last_value"]
     shown = [name for name in device["points"] if name in last]
     shown += [name for name in last if name not in device["points"]]
     units = {name: device["points"].get(name, {}).get("unit") for name in shown}
-    shown.sort(key=lambda name: units[name] not in TELLING)  # stable: else in the profile's order
+    shown = _telling(shown, units)
     return {key: device[key] for key in CARD} | {
         "score": device["health"]["score"],
         "values": [{"point": n, "value": last[n], "unit": units[n]} for n in shown[:KEY_VALUES]],

@@ -15,7 +15,7 @@ const LOOKS = {
   lost: "fail", never: "fail", refused: "fail", stalled: "fail", gone: "fail", fail: "fail",
 };
 const WORDS = { pass: "OK", warn: "ATTENTION", fail: "PROBLEM" };
-const UNITS = { Cel: "°C", "[degF]": "°F", "kW.h": "kWh", "1": "" };
+const UNITS = { Cel: "°C", "[degF]": "°F", deg: "°", "1": "" };  // UCUM as people write it
 let token = null, data = null, timer = 0, seen = null;
 const trends = new Map();
 
@@ -48,13 +48,13 @@ function span(seconds) {
   }
   return `${Math.round(seconds)} s`;
 }
-function number(value) {
+function number(value, exact) {
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "number") return String(value);
-  const digits = Math.abs(value) >= 1000 ? 1 : Math.abs(value) >= 10 ? 2 : 3;
+  const size = Math.abs(value), digits = exact ? 4 : size >= 1000 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
   return value.toLocaleString("en", { maximumFractionDigits: digits }).replaceAll(",", "\u2009");
 }
-const unit = u => u === null || u === undefined ? "" : u in UNITS ? UNITS[u] : u;
+const unit = u => u === null || u === undefined ? "" : u in UNITS ? UNITS[u] : u.replace(".h", "h");
 const quantity = (value, u) => [number(value), h("small", {}, unit(u))];
 function bytes(n) {
   const [size, name] = n >= 1e9 ? [1e9, "GB"] : n >= 1e6 ? [1e6, "MB"] : [1e3, "kB"];
@@ -214,9 +214,9 @@ function clouds() {
   const found = Object.entries(data.destinations);
   if (!found.length) return h("p", { className: "empty" }, "No destination is configured: readings stay on this gateway.");
   return h("div", { className: "tiles" }, ...found.map(([name, d]) => tile(name, d.state, d.state, [
-    d.last_ack_at ? `acknowledged ${span(agoOf(d.last_ack_at))} ago` : "nothing acknowledged yet",
-    d.waiting_readings ? `${number(d.waiting_readings)} readings wait${d.oldest_at ? `, oldest ${span(agoOf(d.oldest_at))}` : ""}` : "nothing waits",
-    d.next_try_s !== null ? `next try in ${span(d.next_try_s)}` : d.waiting_readings && d.drain_s ? `sent in about ${span(d.drain_s)}` : null,
+    !d.last_ack_at ? "nothing acknowledged yet" : agoOf(d.last_ack_at) < 2 ? "acknowledged just now" : `acknowledged ${span(agoOf(d.last_ack_at))} ago`,
+    d.waiting_readings && d.state === "ok" ? `${number(d.waiting_readings)} readings on their way` : d.waiting_readings ? `${number(d.waiting_readings)} readings wait${d.oldest_at ? `, oldest ${span(agoOf(d.oldest_at))}` : ""}` : "nothing waits",
+    d.next_try_s !== null ? `next try in ${span(d.next_try_s)}` : d.waiting_readings && d.drain_s > 5 ? `sent in about ${span(d.drain_s)}` : null,
     d.lost_total ? `${number(d.lost_total)} readings lost` : null,
   ], d.kind)));
 }
@@ -245,7 +245,7 @@ function gateway() {
   ];
 }
 function card(c) {
-  const values = h("div", { className: "values" }, c.values.map(v => h("div", { title: v.point }, quantity(v.value, v.unit))));
+  const values = h("div", { className: "values" }, c.values.map(v => h("div", {}, quantity(v.value, v.unit), h("span", {}, v.point))));
   return h("a", { className: "card", href: `#/devices/${encodeURIComponent(c.id)}` },
     h("div", { className: "top" }, h("h3", {}, c.id), h("span", { className: "state" }, state(c.state),
       c.age_s === null || c.state === "off" ? null : h("span", { className: "quiet" }, span(c.age_s)))),
@@ -294,7 +294,7 @@ async function device(name) {
     h("section", {}, h("h2", {}, "Values"), h("table", {},
       h("thead", {}, h("tr", {}, ["point", "newest", "read every"].map(t => h("th", {}, t)))),
       h("tbody", {}, points.map(p => h("tr", { className: "pick", "aria-selected": String(known?.point === p), onclick: () => show(p) },
-        h("td", {}, p), h("td", {}, p in last ? h("b", {}, number(last[p])) : h("span", { className: "quiet" }, "no value yet"), " ", p in last ? unit(found.points[p]?.unit) : ""),
+        h("td", {}, p), h("td", {}, p in last ? h("b", {}, number(last[p], true)) : h("span", { className: "quiet" }, "no value yet"), " ", p in last ? unit(found.points[p]?.unit) : ""),
         h("td", { className: "quiet" }, found.points[p]?.interval_s ? `${number(found.points[p].interval_s)} s` : "as it comes")))))),
     h("section", {}, h("h2", {}, `Health ${found.health.score === null ? "not measured" : found.health.score.toFixed(2)}`), h("div", { className: "tiles" },
       Object.entries(found.health.components).map(([part, c]) => {
