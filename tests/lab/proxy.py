@@ -52,7 +52,8 @@ class Proxy:
         if server:
             server.close()
         self.cut()
-        await asyncio.sleep(0)
+        while self._writers:
+            await asyncio.sleep(0.005)
 
     def cut(self) -> None:
         """Reset every connection."""
@@ -78,9 +79,10 @@ class Proxy:
         except* (OSError, asyncio.IncompleteReadError):
             pass
         finally:
-            self._writers -= ends
             for end in ends:
                 end.transport.abort()
+            await asyncio.sleep(0)
+            self._writers -= ends
 
     async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(PIECE):

@@ -13,7 +13,6 @@ from agent.daemon.buffer.keeper import Keeper
 from agent.daemon.buffer.lock import lock
 from agent.daemon.buffer.opening import SOUND, Build, Opening
 from agent.daemon.buffer.outbox import Outbox
-from agent.daemon.buffer.thread import StoreThread
 from agent.errors import NotFoundError
 from agent.plan import Site
 from agent.sample import Sample
@@ -41,7 +40,7 @@ class Buffer:
         self._folder = folder
         self._site = site
         self._clock = clock
-        self._thread = StoreThread()
+        self._thread = build.thread()
         self._opening = Opening(folder, site, tuple(destinations), self._thread, build)
         self._desk = Desk(clock, self._thread)
         self._commits = Commits(site.may_lose_s, clock, self._thread, self._desk)

@@ -72,7 +72,8 @@ class Shapes:
         """
         shape = self._exact.get((device, points))
         if shape is not None:
-            return self._widest.setdefault(device, shape)
+            self._widest.setdefault(device, shape)
+            return shape
         widest = self._widest.get(device)
         if widest is not None and set(points) <= set(widest.points):
             return widest

@@ -145,6 +145,7 @@ class Desk:
         accepted = self.stock.accepted
         return DestinationFacts(
             accepted=(accepted - cursor.since).readings,
+            accepted_samples=(accepted - cursor.since).samples,
             delivered=cursor.delivered.readings,
             rejected=cursor.rejected.readings,
             lost=cursor.lost.readings,

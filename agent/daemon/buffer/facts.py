@@ -52,6 +52,7 @@ class DestinationFacts:
     """Readings of one destination since it was configured; held = waiting."""
 
     accepted: int = 0
+    accepted_samples: int = 0
     delivered: int = 0
     rejected: int = 0
     lost: int = 0

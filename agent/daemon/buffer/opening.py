@@ -38,11 +38,13 @@ class Build:
     Attributes:
         make: makes or migrates the store in a folder.
         frame: instead of what follows from the site.
+        thread: where the store's work is done; simulations have it done in their own time.
     """
 
     make: Callable[[Path], Awaitable[None]] = make_store
     frame: Frame | None = None
-    store: type[Store] = Store
+    store: Callable[[Path, Frame], Store] = Store
+    thread: Callable[[], StoreThread] = StoreThread
 
 
 SOUND = Build()

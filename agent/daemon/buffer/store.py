@@ -56,7 +56,7 @@ class Store:
         had_wal = _size(self._file.with_name("buffer.db-wal")) > 0
         self._db.open()
         try:
-            cursors = _known(tables.load(), destinations, tables.accepted)
+            cursors = _known(self._loaded(), destinations, tables.accepted)
             judgement = judged(
                 witness, tables, self._frame.hardware, self._frame.window_ms, had_wal=had_wal
             )
@@ -102,6 +102,13 @@ class Store:
                 self._vouch(now, clean=True)
                 self._db.checkpoint()
         self._db.close()
+
+    def _loaded(self) -> list[Cursor]:
+        try:
+            return self._tables.load()
+        except (TypeError, ValueError) as error:  # of columns that no CRC vouches for
+            message = f"its rows make no sense: {error}"
+            raise Unusable(message) from error
 
     def _begin(self, judgement: Judgement, cursors: list[Cursor], now: Instant) -> None:
         """The first commit of a run: it makes the WAL, so that its absence means something."""
