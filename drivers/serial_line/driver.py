@@ -18,10 +18,11 @@ from agent.driver import (
 from agent.errors import DeviceNotFoundError, NotFoundError
 from agent.plan import from_json
 from drivers.serial_line.cycle import QUIET_NS, Cycle, Heard
+from drivers.serial_line.dsmr import Telegrams
 from drivers.serial_line.frames import Damage, Framer, Line
 from drivers.serial_line.plan import Found, LinePlan, Pick, Speaker
 from drivers.serial_line.port import SYSTEM, Port, gone, identity
-from drivers.serial_line.text import reader
+from drivers.serial_line.readers import framer_of, reader
 
 FAULT_EVERY_NS = 1_000_000_000  # a damaged line counts like a sample: about one a second
 UNFINISHED_S = 5.0  # of silence after which the end of a line does not come any more
@@ -115,7 +116,7 @@ class LineDriver:
         raise DeviceNotFoundError(message)
 
     async def _listen(self, port: Port, sink: Sink) -> None:
-        framer = Framer()
+        framer = framer_of(self._plan)
         silent_s = 0.0
         while True:
             wait_s = self._wait_s(framer)
@@ -128,7 +129,7 @@ class LineDriver:
                     await self._take(piece, sink)
             await self._finish(sink)
 
-    def _wait_s(self, framer: Framer) -> float | None:
+    def _wait_s(self, framer: Framer | Telegrams) -> float | None:
         """How long the line may be silent before something is due."""
         if any(listener.cycle.open for listener in self._listeners):
             return QUIET_NS / 1e9
@@ -173,10 +174,11 @@ class LineDriver:
 
     def _inspect(self, text: str, sink: Sink) -> None:
         """A line that nobody claims: another sentence is fine, noise is somebody's fault."""
-        try:
-            self._listeners[0].reader.inspect(text)
-        except DeviceFault as fault:
-            self._blame(fault, sink)
+        for listener in self._listeners:
+            try:
+                listener.reader.inspect(text)
+            except DeviceFault as fault:
+                self._blame(fault, sink)
 
     def _blame(self, fault: DeviceFault, sink: Sink) -> None:
         """Whose the damage is can only be told where one device speaks."""

@@ -11,8 +11,8 @@ class Pick:
     """One point, and where in a line it stands.
 
     Attributes:
-        source: NMEA: name of the field (`wind_speed`) or id of the transducer; else the group of
-            the pattern or the name of the column.
+        source: NMEA: name of the field (`wind_speed`) or id of the transducer; DSMR: OBIS code;
+            else the group of the pattern or the name of the column.
         sentence: NMEA: the three letters of the sentence (`MWV`).
         transducer: NMEA: `source` is the id or type of a transducer in an `XDR` sentence.
         unit_field: NMEA: the field with the letter of the unit, which is converted to `unit`.
@@ -43,8 +43,9 @@ class Speaker:
 
     Attributes:
         talker: NMEA: only sentences of this talker (`WI`); None takes any.
-        nmea: lines are NMEA 0183 sentences; then `pattern` and `columns` are unused.
-        checksum: NMEA: refuse a sentence without a checksum.
+        lines: `text`, `nmea` (NMEA 0183) or `dsmr` (telegrams of a P1 port); with the last two,
+            `prefix`, `pattern` and `columns` are unused.
+        checksum: NMEA, DSMR: refuse what has none.
         prefix: only lines that begin so; it is taken off before the rest is looked at.
         pattern: regular expression that must fit the whole line, with named groups.
         delimiter: what stands between columns; None is any run of blanks.
@@ -53,7 +54,7 @@ class Speaker:
 
     device: str
     picks: Sequence[Pick]
-    nmea: bool = False
+    lines: str = "text"
     talker: str | None = None
     checksum: bool = True
     prefix: str = ""

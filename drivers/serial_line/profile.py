@@ -41,6 +41,14 @@ def read_pattern(value: Any) -> str:
     return written
 
 
+def read_obis(value: Any) -> str:
+    """`1-0:1.8.1`: medium-channel:measurement, as IEC 62056-61 writes it."""
+    written = text(value)
+    if not re.fullmatch(r"\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}", written, re.ASCII):
+        refuse(f"'{written}' is not an OBIS code", fix="write it like 1-0:1.8.1")
+    return written
+
+
 def conditions(value: Any) -> tuple[tuple[str, str], ...]:
     """`reference=R status=A` → pairs."""
     pairs = [part.partition("=") for part in text(value).split()]
@@ -53,7 +61,8 @@ class LinePoint(Settings):
     """One value: where in a line it stands, and what it is.
 
     Which keys say where depends on `lines`: `sentence` with `field` or `transducer` for NMEA,
-    `group` for a pattern, `column` for a delimiter; without one the point's own name counts.
+    `obis` for DSMR, `group` for a pattern, `column` for a delimiter; without one of the last two
+    the point's own name counts.
     """
 
     sentence: str | None = None
@@ -63,6 +72,9 @@ class LinePoint(Settings):
     when: Annotated[
         tuple[tuple[str, str], ...], PlainValidator(conditions), as_text(r"^\S+=\S+( \S+=\S+)*$")
     ] = ()
+    obis: Annotated[str, PlainValidator(read_obis), as_text(r"^\d+-\d+:\d+\.\d+\.\d+$")] | None = (
+        None
+    )
     group: str | None = None
     column: str | None = None
     form: Literal["number", "text"] = Field("number", alias="as")
@@ -77,7 +89,7 @@ class LinePoint(Settings):
 class LineTest(Settings):
     """Golden lines: what the device sends, and what must come out of it.
 
-    `line` holds one line of text, or sentences of NMEA with blanks between.
+    `line` holds one line of text, or sentences of NMEA or lines of a telegram with blanks between.
     """
 
     line: str
@@ -87,7 +99,7 @@ class LineTest(Settings):
 class LinesProfile(ProfileSettings):
     """A profile file of `kind: serial-lines`."""
 
-    lines: Literal["nmea", "text"] = "text"
+    lines: Literal["text", "nmea", "dsmr"] = "text"
     talker: str | None = None
     checksum: Switch = True
     prefix: str = ""
@@ -104,6 +116,10 @@ class LinesProfile(ProfileSettings):
         if self.lines == "nmea":
             for name, point in self.points.items():
                 _check_nmea(name, point)
+        elif self.lines == "dsmr":
+            for name, point in self.points.items():
+                if point.obis is None:
+                    refuse(f"'{name}' does not say its code", fix="add  obis: 1-0:1.8.1")
         else:
             self._check_text()
         return self

@@ -51,7 +51,7 @@ def _speaker(device: DeviceInput) -> Speaker:
     return Speaker(
         device.name,
         [_pick(name, point, device) for name, point in _points(device)],
-        nmea=profile.lines == "nmea",
+        lines=profile.lines,
         talker=profile.talker,
         checksum=profile.checksum,
         prefix=profile.prefix,
@@ -85,7 +85,7 @@ def _pick(name: str, point: LinePoint, device: DeviceInput) -> Pick:
     low, high = _range(name, point, device)
     return Pick(
         name,
-        point.transducer or point.field or point.group or point.column or name,
+        point.transducer or point.field or point.obis or point.group or point.column or name,
         sentence=point.sentence or "",
         transducer=point.transducer is not None,
         unit_field=point.unit_field,
@@ -126,12 +126,15 @@ def _shared(name: str, speakers: Sequence[Speaker]) -> Iterator[Problem]:
 
 
 def _collide(first: Speaker, second: Speaker) -> bool:
-    if first.nmea and second.nmea:
+    kinds = {first.lines, second.lines}
+    if "dsmr" in kinds:
+        return True  # its telegrams are cut out of the line as a whole
+    if kinds == {"nmea"}:
         talkers = first.talker is None or second.talker is None or first.talker == second.talker
         theirs = {pick.sentence for pick in second.picks}
         return talkers and any(pick.sentence in theirs for pick in first.picks)
-    if first.nmea or second.nmea:
-        text = second if first.nmea else first
+    if kinds == {"nmea", "text"}:
+        text = first if first.lines == "text" else second
         return text.prefix.startswith("$") or not text.prefix
     return first.prefix.startswith(second.prefix) or second.prefix.startswith(first.prefix)
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 
 from agent.driver import DeviceFault, Reason
-from drivers.serial_line.nmea import Nmea
 from drivers.serial_line.plan import Found, Pick, Speaker
 from drivers.serial_line.words import number, quoted, scaled
 
@@ -54,11 +53,6 @@ class Text:
         if len(columns) != len(self._speaker.columns):
             return None
         return dict(zip(self._speaker.columns, columns, strict=True))
-
-
-def reader(speaker: Speaker) -> Nmea | Text:
-    """What reads the lines of this device."""
-    return Nmea(speaker) if speaker.nmea else Text(speaker)
 
 
 def _value(raw: str, pick: Pick) -> Found | DeviceFault:

@@ -23,7 +23,7 @@ WIND = Pick(
 )
 DIRECTION = Pick("wind_direction", "wind_angle", sentence="MWV", unit="deg")
 HEAT = Pick("temperature", "air_temp", sentence="MDA", unit="Cel")
-WEATHER = Speaker("weather", [WIND, DIRECTION, HEAT], nmea=True)
+WEATHER = Speaker("weather", [WIND, DIRECTION, HEAT], lines="nmea")
 ROOM = Speaker(
     "room",
     [Pick("temperature", "t"), Pick("humidity", "h")],

@@ -13,6 +13,7 @@ from drivers.serial_line.driver import LineDriver
 from drivers.serial_line.plan import LinePlan
 from drivers.serial_line.port import adapter, identity
 from tests.drivers.serial_line.lines import ROOM, WEATHER, line_plan, nmea
+from tests.drivers.serial_line.test_serial_dsmr import EXAMPLE, METER
 from tests.lab.pty import Pty
 from tests.lab.sink import KeepingSink
 
@@ -84,6 +85,14 @@ async def test_other_sentences_on_the_wire_are_nobodys_fault(line: Pty) -> None:
     async with listening(line_plan(line.path)) as (sink, _):
         line.send(WIND + nmea("GPGSV,1,1,00") + nmea("WIABC,1,2") + nmea("PGRME,15.0,M") + WIND)
         await sink.heard(2)
+    assert sink.faults == []
+
+
+async def test_a_telegram_of_a_smart_meter_is_one_sample(line: Pty) -> None:
+    async with listening(line_plan(line.path, METER)) as (sink, _):
+        line.send(EXAMPLE[400:].encode() + EXAMPLE.encode())
+        (sample,) = await sink.heard()
+    assert sample.values["power"] == 1193
     assert sink.faults == []
 
 

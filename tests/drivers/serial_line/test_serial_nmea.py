@@ -67,7 +67,7 @@ def test_only_its_own_talker_and_sentences_are_claimed() -> None:
 
 
 def test_a_condition_keeps_true_and_relative_wind_apart() -> None:
-    relative = Speaker("mast", [replace(WIND, when=[("reference", "R")])], nmea=True)
+    relative = Speaker("mast", [replace(WIND, when=[("reference", "R")])], lines="nmea")
     assert values(relative, "WIMWV,10,R,4.1,M,A") == {"wind_speed": 4.1}
     assert values(relative, "WIMWV,10,T,5.0,M,A") == {}
 
@@ -75,13 +75,13 @@ def test_a_condition_keeps_true_and_relative_wind_apart() -> None:
 def test_a_transducer_is_found_by_id_or_by_type() -> None:
     by_id = Pick("inside", "TEMP2", sentence="XDR", transducer=True, unit="Cel")
     by_type = Pick("pressure", "P", sentence="XDR", transducer=True, unit="hPa")
-    station = Speaker("station", [by_id, by_type], nmea=True)
+    station = Speaker("station", [by_id, by_type], lines="nmea")
     found = values(station, "WIXDR,C,21.5,C,TEMP1,C,22.5,C,TEMP2,P,1.0132,B,BARO")
     assert found == {"inside": 22.5, "pressure": 1013.2}
 
 
 def test_a_receiver_without_a_fix_is_not_at_null_island() -> None:
-    gps = Speaker("gps", [Pick("latitude", "latitude", sentence="GLL")], nmea=True)
+    gps = Speaker("gps", [Pick("latitude", "latitude", sentence="GLL")], lines="nmea")
     assert values(gps, "GPGLL,,,,,123519,A") == {}
 
 
@@ -95,7 +95,7 @@ def test_not_a_number_is_refused_and_the_other_point_survives() -> None:
 
 @given(st.text(max_size=80))
 def test_noise_never_raises_anything_but_a_fault(noise: str) -> None:
-    reader = Nmea(Speaker("mast", [WIND, HEAT], nmea=True, checksum=False))
+    reader = Nmea(Speaker("mast", [WIND, HEAT], lines="nmea", checksum=False))
     for line in (noise, f"$WIMWV,{noise}", nmea(f"WIMDA,{noise}").decode().strip()):
         reader.claims(line)
         with contextlib.suppress(DeviceFault):

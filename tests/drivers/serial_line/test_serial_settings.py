@@ -20,7 +20,7 @@ def test_a_line_and_its_device_become_a_plan(tmp_path: Path) -> None:
     found = plan(tmp_path, LINE, WEATHER)
     spec = from_json(LinePlan, only_connection(found).spec)
     assert spec.line == "4800 7E2"
-    assert spec.speakers[0].nmea
+    assert spec.speakers[0].lines == "nmea"
     assert found.devices["weather"].every_s is None
     assert found.devices["weather"].points["wind_speed"].unit == "m/s"
 
