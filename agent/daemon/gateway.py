@@ -7,6 +7,7 @@ from pathlib import Path
 from agent.clock import Clock
 from agent.daemon import parts
 from agent.daemon.buffer import Buffer
+from agent.daemon.buffer.opening import SOUND, Build
 from agent.daemon.health import Configuration, Health, Queue, Store, Surroundings
 from agent.daemon.history import History
 from agent.daemon.intake import Intake
@@ -24,20 +25,28 @@ class Gateway:
         applied: the plan and where it comes from.
         config_dir: the folder of the configuration file, where `secrets/` lies.
         state: the state directory.
+        build: of the store; another one is for simulations.
 
     Attributes:
         edited: the file was changed after this plan was made from it.
         line: what `systemctl status` shows, as of the last look.
     """
 
-    def __init__(self, applied: Applied, config_dir: Path, state: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        applied: Applied,
+        config_dir: Path,
+        state: Path,
+        clock: Clock,
+        build: Build = SOUND,
+    ) -> None:
         plan = applied.plan
         self.applied = applied
         self.plan = plan
         self.clock = clock
         self.edited = False
         self.line = f"{len(plan.devices)} devices: starting"
-        self.buffer = Buffer(state, plan.site, clock, list(plan.destinations))
+        self.buffer = Buffer(state, plan.site, clock, list(plan.destinations), build)
         self.health = Health(plan, clock)
         self.history = History(plan, clock)
         self.vitals = Vitals(state, clock, lambda: self.buffer.facts().written_bytes)
