@@ -7,7 +7,7 @@ from typing import Final
 
 from bleak import BleakClient
 from bleak.backends.device import BLEDevice
-from bleak.exc import BleakCharacteristicNotFoundError, BleakDeviceNotFoundError, BleakError
+from bleak.exc import BleakCharacteristicNotFoundError, BleakDBusError, BleakError
 
 from agent.driver import DeviceFault, Reason
 from agent.sample import Value
@@ -17,6 +17,7 @@ from drivers.bluetooth.plan import Ask, Sensor
 LEAVES_WITHIN_S: Final = 0.5  # a driver stops within a second
 SHARED: Final = "Another program or phone may be connected to this sensor."
 FAR: Final = "Battery, or distance: move the gateway or its antenna."
+FORGOTTEN: Final = ("UnknownObject", "UnknownMethod", "DoesNotExist")  # BlueZ, after 30 s
 LOST: Final = (BleakError, OSError, EOFError)  # TimeoutError is an OSError
 
 Answers = Mapping[str, Value | DeviceFault]
@@ -77,12 +78,18 @@ class Visitor:
             await self._client.connect()
         except TimeoutError:
             raise
-        except BleakDeviceNotFoundError as error:
-            raise DeviceFault(Reason.NOT_HEARD, "not heard any more", action=FAR) from error
         except LOST as error:
-            message = "heard, but it refuses connections"
-            raise DeviceFault(Reason.REFUSES_CONNECTION, message, action=SHARED) from error
+            raise self._unreachable(error) from error
         return self._client
+
+    def _unreachable(self, error: Exception) -> DeviceFault:
+        """Why there is no link: BlueZ has forgotten the sensor, or the sensor says no."""
+        refused = isinstance(error, BleakDBusError) and not error.dbus_error.endswith(FORGOTTEN)
+        if refused:
+            message = "heard, but it refuses connections"
+            return DeviceFault(Reason.REFUSES_CONNECTION, message, action=SHARED)
+        self.device = None  # until it is heard again
+        return DeviceFault(Reason.NOT_HEARD, "not heard any more", action=FAR)
 
 
 async def _asked(client: BleakClient, ask: Ask) -> Value | DeviceFault:

@@ -101,6 +101,18 @@ async def test_a_sensor_nobody_hears_is_said_not_to_be_heard(bluez: Bluez) -> No
     assert fault.reason is Reason.NOT_HEARD
 
 
+async def test_a_sensor_that_went_out_of_range_is_not_heard_any_more(bluez: Bluez) -> None:
+    async with listening(bluez, PLAN) as (sink, _):
+        bluez.hear(SHAKING)
+        await sink.heard()
+        bluez.vanish(MOTOR_MAC)
+        await sink.complained()
+        bluez.hear(SHAKING)
+        await sink.heard(len(sink.samples) + 1)
+    ((_, point, fault), *_) = sink.faults
+    assert (point, fault.reason) == (None, Reason.NOT_HEARD)
+
+
 async def test_reading_on_demand_is_a_visit_of_its_own(bluez: Bluez) -> None:
     rare = radio_plan(sensors=[replace(MOTOR, every_s=3600)])
     async with listening(bluez, rare) as (sink, driver):
