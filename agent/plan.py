@@ -36,6 +36,7 @@ class Site:
     timezone: str
     buffer_bytes: int
     may_lose_s: float
+    when_full: str = "thin"  # or "drop-oldest", "refuse-new"
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,14 @@ def _wrong(name: str) -> plan.Device:
 
 def _site(gateway: Gateway) -> plan.Site:
     site = gateway.site
-    return plan.Site(site.name, site.id or _host_id(), site.timezone, site.buffer, site.may_lose)
+    return plan.Site(
+        name=site.name,
+        id=site.id or _host_id(),
+        timezone=site.timezone,
+        buffer_bytes=site.buffer,
+        may_lose_s=site.may_lose,
+        when_full=site.when_full,
+    )
 
 
 def _health(gateway: Gateway) -> plan.Health:

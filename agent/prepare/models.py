@@ -1,7 +1,7 @@
 """Models of the whole file: site, status, health, and the sections whose entries have a kind."""
 
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
@@ -136,6 +136,7 @@ class Site(Settings):
     may_lose: Annotated[
         float, PlainValidator(read_loss_window), as_text(r"^\d+(\.\d+)?\s*(ms|s)$", "1s")
     ] = 1.0
+    when_full: Literal["thin", "drop-oldest", "refuse-new"] = "thin"
 
 
 class Status(Settings):
