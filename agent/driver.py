@@ -8,7 +8,7 @@ A driver package offers two entry points of the same name, the `kind:` of a conn
 One driver object owns one connection (a line, a host, a radio) and all devices on it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -27,7 +27,9 @@ __all__ = [
     "DriverError",
     "Instant",
     "Json",
+    "Monitors",
     "Opens",
+    "Overheard",
     "Quality",
     "Reading",
     "Reads",
@@ -36,6 +38,7 @@ __all__ = [
     "Secret",
     "Sink",
     "Value",
+    "Writes",
 ]
 
 
@@ -222,5 +225,59 @@ class Discovers(Protocol):
 
         Raises:
             DriverError: the connection is not there.
+        """
+        ...
+
+
+@runtime_checkable
+class Writes(Protocol):
+    """A driver that can change points its profiles mark with `write: true`."""
+
+    async def write(self, device: str, point: str, value: Value) -> Reading:
+        """Write a value within the point's range, once, and read it back.
+
+        A write is never repeated: when no answer comes, the point is read to see what became of
+        it. Who calls sees to permission and audit.
+
+        Returns:
+            what the device shows afterwards.
+
+        Raises:
+            NotWritableError: the profile does not allow it.
+            ValidationError: the value is no value of this point, or outside its range.
+            DeviceFault: it did not answer, refused, or shows another value than the one written.
+            DriverError: the connection is not there.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Overheard:
+    """One message of the conversation on a wire.
+
+    Attributes:
+        data: the bytes as they were sent or heard; empty when nothing came.
+        says: the same in words: `1 <- read input 12, 2 registers`.
+        sent: by us.
+    """
+
+    at: Instant
+    data: bytes
+    says: str
+    sent: bool
+
+
+@runtime_checkable
+class Monitors(Protocol):
+    """A driver that lets others listen to its wire."""
+
+    def listen(self, hear: Callable[[Overheard], None]) -> Callable[[], None]:
+        """Have every message told, from now on; the driver goes on as before.
+
+        Args:
+            hear: called on the loop, quickly done, never raises.
+
+        Returns:
+            what ends it.
         """
         ...

@@ -8,9 +8,18 @@ from types import TracebackType
 from typing import Final, Self
 
 from agent.secret import Secret
-from drivers.modbus.frames import AsciiFraming, Damaged, Framing, Request, RtuFraming, TcpFraming
+from drivers.modbus.frames import (
+    AsciiFraming,
+    Damaged,
+    Framing,
+    RtuFraming,
+    Silent,
+    TcpFraming,
+)
 from drivers.modbus.plan import Line, Unit
+from drivers.modbus.requests import Request
 from drivers.modbus.serial_wire import SerialWire
+from drivers.modbus.tap import Tap
 from drivers.modbus.tcp_wire import TcpWire
 from drivers.modbus.tls import tls_context
 from drivers.modbus.turns import Turns
@@ -34,10 +43,14 @@ class Bus:
     Args:
         line: the plan of the connection.
         wire: what carries it; by default made from the plan.
+
+    Attributes:
+        tap: who listens.
     """
 
     def __init__(self, line: Line, wire: Wire | None = None) -> None:
         self._wire = wire or wire_of(line)
+        self.tap = Tap()
         self._turns = Turns()
         self._users = 0
         self._opening = asyncio.Lock()
@@ -82,13 +95,36 @@ class Bus:
                 return await self._exchange(ask, first=first)
         return await self._exchange(ask, first=first)
 
+    async def tell(self, unit: Unit, request: Request) -> Heard:
+        """One write to one unit, never repeated.
+
+        Raises:
+            Silent: no answer; the device may have done it or not.
+            Damaged: an answer that is none; the same.
+            DriverError: the line was lost; the same.
+        """
+        ask = Ask(request, unit.timeout_s, unit.gap_s, repeatable=False)
+        return await self._exchange(ask, first=True)
+
     async def _exchange(self, ask: Ask, *, first: bool) -> Heard:
         if not self._turns.take_at_once():
             await self._turns.take(first=first)
         try:
-            return await self._wire.exchange(ask)
+            return await (self._overheard(ask) if self.tap else self._wire.exchange(ask))
         finally:
             self._turns.give()
+
+    async def _overheard(self, ask: Ask) -> Heard:
+        """One exchange while somebody listens."""
+        try:
+            heard = await self._wire.exchange(ask)
+        except (Silent, Damaged) as error:
+            self.tap.asked(ask, b"")
+            self.tap.missed(ask, error)
+            raise
+        self.tap.asked(ask, heard.asked)
+        self.tap.answered(ask, heard)
+        return heard
 
 
 def wire_of(line: Line, secrets: Mapping[str, Secret] | None = None) -> Wire:

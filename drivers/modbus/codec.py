@@ -86,6 +86,13 @@ class BlockCodec:
                 values[point] = value
 
 
+def swapped(payload: bytes) -> bytes:
+    """Registers with their two bytes exchanged."""
+    words = array("H", payload)
+    words.byteswap()
+    return words.tobytes()
+
+
 _Into = Callable[[bytes, MutableMapping[str, Raw], list[str]], None]
 
 
@@ -93,12 +100,12 @@ def _reader(layer: Layer) -> _Into:
     """A function that adds one layer's raw values to a dict."""
     sign = "<" if layer.order in LITTLE else ">"
     unpack = struct.Struct(sign + layer.format).unpack_from
-    names, swapped = tuple(layer.points), layer.order in SWAPPED
+    names, swap = tuple(layer.points), layer.order in SWAPPED
     floats = any(code in layer.format for code in "fed")
     shorten = _Shortener(layer.format)
 
     def read(payload: bytes, values: MutableMapping[str, Raw], unreadable: list[str]) -> None:
-        raw = unpack(_swap(payload) if swapped else payload)
+        raw = unpack(swapped(payload) if swap else payload)
         if floats:
             raw = shorten(raw)
             unreadable += _not_numbers(names, raw)
@@ -118,12 +125,6 @@ def _plain(
     if any(code in layers[0].format for code in "feds") or any(p in conversions for p in points):
         return None
     return struct.Struct(f">{layers[0].format}").unpack_from
-
-
-def _swap(payload: bytes) -> bytes:
-    words = array("H", payload)
-    words.byteswap()
-    return words.tobytes()
 
 
 def _not_numbers(names: Sequence[str], raw: Sequence[Raw]) -> list[str]:

@@ -40,6 +40,7 @@ def unit_of(device: DeviceInput, address: int, patience_s: tuple[float, float], 
         points=[name for name, _ in points],
         conversions=conversions_of(points),
         units={name: point.unit for name, point in points if point.unit},
+        writable=[name for name, point in points if point.write],
         ranges={name: r for name, p in points if (r := range_of(name, p, device)) != (None, None)},
     )
 

@@ -8,9 +8,10 @@ from agent.errors import NotFoundError
 from drivers.modbus import faults
 from drivers.modbus.bus import Bus
 from drivers.modbus.codec import HIDDEN, BlockCodec
-from drivers.modbus.frames import Damaged, Refused, Silent, payload, read_request
+from drivers.modbus.frames import Damaged, Refused, Silent, payload
 from drivers.modbus.layout import REGISTER, Field, block_of
 from drivers.modbus.plan import Block, Conversion, Line, manual
+from drivers.modbus.requests import read_request
 from drivers.modbus.station import Station
 from drivers.modbus.wire import Heard
 

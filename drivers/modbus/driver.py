@@ -1,15 +1,16 @@
 """The Modbus driver: one connection, all its devices, read on schedule and on demand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from agent import plan
-from agent.driver import Driver, Json, Reading, Secret, Sink
+from agent.driver import Driver, Json, Overheard, Reading, Secret, Sink, Value
 from agent.errors import DeviceNotFoundError
 from drivers.modbus.bus import Bus, wire_of
 from drivers.modbus.demand import Demand
 from drivers.modbus.plan import Line
 from drivers.modbus.polling import Polling
 from drivers.modbus.station import Station
+from drivers.modbus.writing import Writing
 
 
 class ModbusDriver:
@@ -44,12 +45,27 @@ class ModbusDriver:
             DriverError: the connection is not there.
             NotFoundError: there is no such device or point on this connection.
         """
+        station = self._station(device)
+        async with self._bus as bus:
+            return await Demand(self._line, station, bus, self._sink).read(point)
+
+    async def write(self, device: str, point: str, value: Value) -> Reading:
+        """Change one point, once, and read it back: see `agent.driver.Writes`."""
+        station = self._station(device)
+        async with self._bus as bus:
+            demand = Demand(self._line, station, bus, self._sink)
+            return await Writing(station, bus, demand).write(point, value)
+
+    def listen(self, hear: Callable[[Overheard], None]) -> Callable[[], None]:
+        """Have every message on the wire told: see `agent.driver.Monitors`."""
+        return self._bus.tap.open(hear)
+
+    def _station(self, device: str) -> Station:
         station = self._stations.get(device)
         if station is None:
             message = f"there is no device called '{device}' on {self._line.name}"
             raise DeviceNotFoundError(message)
-        async with self._bus as bus:
-            return await Demand(self._line, station, bus, self._sink).read(point)
+        return station
 
 
 def open_driver(spec: Json, secrets: Mapping[str, Secret]) -> Driver:

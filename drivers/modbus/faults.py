@@ -88,6 +88,15 @@ def refused(unit: Unit, error: Refused, where: Field) -> DeviceFault:
     return DeviceFault(Reason.REFUSED, message, action=action)
 
 
+def refused_write(unit: Unit, error: Refused, where: Field) -> DeviceFault:
+    """It answers, and will not take this."""
+    why = EXCEPTIONS.get(error.code, f"exception {error.code}")
+    number = manual(where.table, where.at)
+    message = f"refuses to write {where.table} {where.at} ({number}; {why})"
+    action = f"Is it locked at the device, or is the profile {unit.profile} of another model?"
+    return DeviceFault(Reason.REFUSED, message, action=action)
+
+
 def overrun(line: Line, skipped: int) -> DeviceFault:
     """Its turn came too late."""
     readings = "1 reading was" if skipped == 1 else f"{skipped} readings were"

@@ -1,4 +1,4 @@
-"""Requests and answers on the wire: the only module that knows pymodbus.
+"""Requests and answers on the wire, with pymodbus's framers.
 
 pymodbus builds and takes apart frames (CRC, MBAP header, PDUs); what it leaves out is checked here:
 unit, function and byte count of an answer, and the transaction number of a TCP answer. Answers are
@@ -8,37 +8,21 @@ Sources: Modbus application protocol V1.1b3; Modbus over serial line V1.02, 2.5;
 TCP/IP V1.0b, 3.1.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from pymodbus.framer import FramerAscii, FramerRTU, FramerSocket
-from pymodbus.pdu import DecodePDU, ModbusPDU
-from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
-from pymodbus.pdu.register_message import (
-    ReadHoldingRegistersRequest,
-    ReadInputRegistersRequest,
-)
+from pymodbus.pdu import DecodePDU
 
-from drivers.modbus.plan import Table
+from drivers.modbus.requests import CRC_BYTES, REFUSAL, Request
 
-REFUSAL = 0x80  # added to the function code of an exception answer
 REFUSAL_BYTES = 5  # unit, function, code, CRC
-OVERHEAD_BYTES = 5  # unit, function, byte count, CRC
 MBAP_BYTES = 6  # of the header in front of the unit id
 SHORTEST = 3  # unit, function and one byte of data
 LONGEST = 260  # of any TCP frame; more is another protocol
 ROLL_OVER = 0x10000
 PROTOCOL = b"\0\0"  # the header's word for Modbus
 REFUSAL_PDU = 2  # bytes: function and code
-CRC_BYTES = 2
 ASCII_FRAME_BYTES = 3  # colon, CR, LF
-
-_READS: dict[Table, type[ModbusPDU]] = {
-    Table.COIL: ReadCoilsRequest,
-    Table.DISCRETE: ReadDiscreteInputsRequest,
-    Table.HOLDING: ReadHoldingRegistersRequest,
-    Table.INPUT: ReadInputRegistersRequest,
-}
 
 
 class Damaged(Exception):
@@ -64,41 +48,6 @@ class Refused(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request, ready to be framed, and what its answer must begin with.
-
-    Attributes:
-        pdu: function code and data.
-        begins: unit, function and what is known of the answer's data (a read's byte count).
-        length: of the whole answer as an RTU frame, bytes.
-    """
-
-    unit: int
-    pdu: bytes
-    begins: bytes
-    length: int
-
-    @property
-    def function(self) -> int:
-        """The function code."""
-        return self.pdu[0]
-
-    @property
-    def refusal(self) -> bytes:
-        """What an exception answer begins with."""
-        return bytes([self.unit, self.function | REFUSAL])
-
-
-def read_request(unit: int, table: Table, start: int, count: int) -> Request:
-    """A read of `count` registers or bits, from the zero-based address `start`."""
-    message = _READS[table](dev_id=unit, address=start, count=count)
-    pdu = bytes([message.function_code]) + message.encode()
-    bytes_back = (count + 7) // 8 if table.of_bits else 2 * count
-    begins = bytes([unit, message.function_code, bytes_back])
-    return Request(unit, pdu, begins, OVERHEAD_BYTES + bytes_back)
 
 
 class Framing(Protocol):
@@ -141,13 +90,13 @@ class RtuFraming:
     def find(self, heard: bytes | bytearray, request: Request, number: int) -> bytes | None:
         """The answer in what was heard; our own request is passed over, if it is heard back."""
         echo = self.frame(request, number)
-        start = len(echo) if heard.startswith(echo) and len(echo) < request.length else 0
+        start = len(echo) if heard.startswith(echo) and len(echo) != request.length else 0
         at, length = heard.find(request.begins, start), request.length
         if at < 0:
             at, length = heard.find(request.refusal, start), REFUSAL_BYTES
         if at < 0 or len(heard) < at + length:
             return None
-        return self._checked(bytes(heard[at : at + length]))
+        return self._checked(bytes(heard[at : at + length] if length else heard[at:]))
 
     def pdu(self, frame: bytes) -> bytes:
         """Function code and data."""
@@ -157,12 +106,14 @@ class RtuFraming:
         """Bytes of the whole answer's frame."""
         return request.length
 
-    def _checked(self, frame: bytes) -> bytes:
-        _, _, _, pdu = self._framer.decode(frame)
+    def _checked(self, frame: bytes) -> bytes | None:
+        used, _, _, pdu = self._framer.decode(frame)
+        if not used:
+            return None  # of a length that only its own bytes tell
         if not pdu:
             what = "wrong checksum"
             raise Damaged(what, frame)
-        return frame
+        return frame[: len(pdu) + 1 + CRC_BYTES]
 
 
 class TcpFraming:
@@ -253,7 +204,8 @@ def payload(pdu: bytes) -> bytes:
 
 
 def _matching(frame: bytes, pdu: bytes, request: Request) -> bytes:
-    if len(pdu) == request.length - 3 and pdu.startswith(request.begins[1:]):
+    length = request.length - CRC_BYTES - 1 if request.length else len(pdu)
+    if len(pdu) == length and pdu.startswith(request.begins[1:]):
         return frame
     if len(pdu) == REFUSAL_PDU and pdu[0] == request.function | REFUSAL:
         return frame

@@ -8,10 +8,11 @@ from agent.sample import Value
 from drivers.modbus.codec import HIDDEN, BlockCodec
 from drivers.modbus.compile import conversions_of, fields_of_profile
 from drivers.modbus.conversion import Undecodable, combined, companions
-from drivers.modbus.frames import Damaged, Refused, RtuFraming, payload, read_request
+from drivers.modbus.frames import Damaged, Refused, RtuFraming, payload
 from drivers.modbus.layout import Field, block_of
 from drivers.modbus.plan import FUNCTION, Block, Layer, Table
 from drivers.modbus.profile import Golden, ModbusProfile
+from drivers.modbus.requests import read_request
 
 ENOUGH_DIGITS = 6  # of a measured value; a float32 has seven
 

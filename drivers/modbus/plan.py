@@ -133,6 +133,7 @@ class Unit:
         points: in the order of the profile, for reads on demand.
         conversions: of the points that need one.
         units: UCUM codes by point, for reads on demand; ranges: `min` and `max` likewise.
+        writable: points that may be written.
     """
 
     device: str
@@ -145,6 +146,7 @@ class Unit:
     conversions: Mapping[str, Conversion] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    writable: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from agent.sample import Value
 from drivers.modbus.breaker import Breaker
 from drivers.modbus.codec import HIDDEN, BlockCodec
 from drivers.modbus.conversion import Undecodable, combined, companions
-from drivers.modbus.frames import Request, read_request
 from drivers.modbus.layout import Field, fields_of, pieces
 from drivers.modbus.plan import Block, Unit
+from drivers.modbus.requests import Request, read_request
 from drivers.modbus.tally import Tally
 
 

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Final
 
 from agent.driver import ConnectionState, DriverError
-from drivers.modbus.frames import ROLL_OVER, Damaged, Framing, Request, Silent
+from drivers.modbus.frames import ROLL_OVER, Damaged, Framing, Silent
 from drivers.modbus.plan import Host
+from drivers.modbus.requests import Request
 from drivers.modbus.wire import Ask, Heard
 
 ROOM: Final = 1024  # bytes read at once; an answer has at most 260

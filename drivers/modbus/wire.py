@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from drivers.modbus.frames import Request
+from drivers.modbus.requests import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,103 @@
+"""Writing points: only marked ones, in their range, once, read back. Peers are libmodbus slaves."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agent.driver import DeviceFault, Value
+from agent.errors import NotWritableError, ValidationError
+from drivers.modbus.driver import ModbusDriver
+from tests.drivers.modbus import plant
+from tests.lab.serial.slaves import slave
+from tests.lab.sink import KeepingSink
+
+VALVE = plant.profile(
+    "setpoint: holding 10 int16 scale=0.1 min=5 max=30 write=true;"
+    "big: holding 20 float32 CDAB write=true; mode: holding 30 uint16 write=true;"
+    "pump: coil 4 write=true; fan: holding 31 bit(2) write=true; speed: holding 31 bits(8-11)"
+    " write=true; sensor: input 3 uint16 write=true; fixed: holding 40 uint16",
+)
+
+
+@pytest.fixture
+def driver() -> Iterator[ModbusDriver]:
+    with slave("tcp", "127.0.0.1", "0", "7") as port:
+        yield plant.driver(plant.on_host(port, [plant.device("valve", 7, VALVE)]))
+
+
+@pytest.mark.parametrize(
+    ("point", "value", "shown", "request_"),
+    [
+        ("setpoint", 21.5, 21.5, "06 00 0A 00 D7"),
+        ("setpoint", "7", 7.0, "06 00 0A 00 46"),
+        ("big", 2104.3, 2104.3, "10 00 14 00 02 04 84 CD 45 03"),
+        ("pump", "on", True, "05 00 04 FF 00"),
+        ("pump", False, False, "05 00 04 00 00"),
+        ("fan", "yes", True, "16 00 1F FF FB 00 04"),
+        ("speed", 9, 9, "16 00 1F F0 FF 09 00"),
+    ],
+)
+async def test_a_marked_point_is_written_and_read_back(
+    driver: ModbusDriver, point: str, value: Value, shown: Value, request_: str
+) -> None:
+    heard: list[str] = []
+    driver.listen(lambda message: heard.append(message.data.hex(" ").upper()))
+    reading = await driver.write("valve", point, value)
+    assert reading.value == shown
+    assert heard[0].endswith(request_)
+
+
+@pytest.mark.parametrize(
+    ("point", "value", "error"),
+    [
+        ("setpoint", 31, ValidationError),
+        ("setpoint", 4.9, ValidationError),
+        ("setpoint", 20.05, ValidationError),
+        ("setpoint", "warm", ValidationError),
+        ("mode", -1, ValidationError),
+        ("mode", 65536, ValidationError),
+        ("pump", "maybe", ValidationError),
+        ("speed", 16, ValidationError),
+        ("fixed", 1, NotWritableError),
+        ("sensor", 1, NotWritableError),
+        ("nothing", 1, NotWritableError),
+    ],
+)
+async def test_what_may_not_be_written_never_reaches_the_wire(
+    driver: ModbusDriver, point: str, value: Value, error: type[Exception]
+) -> None:
+    heard: list[Any] = []
+    driver.listen(heard.append)
+    with pytest.raises(error):
+        await driver.write("valve", point, value)
+    assert heard == []
+
+
+async def test_a_text_of_the_profile_can_be_written() -> None:
+    points = plant.points("mode: holding 30 uint16 write=true")
+    points["mode"]["values"] = {"0": "off", "2": "auto"}  # type: ignore[assignment]  # a block
+    like = plant.profile("", points=points)
+    with slave("tcp", "127.0.0.1", "0", "7") as port:
+        driver = plant.driver(plant.on_host(port, [plant.device("valve", 7, like)]))
+        assert (await driver.write("valve", "mode", "auto")).value == "auto"
+
+
+async def test_a_refused_write_is_a_fault_with_the_reason() -> None:
+    like = plant.profile("far: holding 500 uint16 write=true")
+    with slave("tcp", "127.0.0.1", "0", "7") as port:
+        driver = plant.driver(plant.on_host(port, [plant.device("valve", 7, like)]))
+        with pytest.raises(DeviceFault, match=r"refuses to write holding 500 .40501; illegal"):
+            await driver.write("valve", "far", 1)
+
+
+async def test_writing_goes_on_beside_the_schedule(driver: ModbusDriver) -> None:
+    sink = KeepingSink()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(driver.run(sink), name="driver")
+        await sink.heard()
+        await driver.write("valve", "setpoint", 12)
+        await sink.until(lambda: sink.samples[-1].values["setpoint"] == 12)
+        task.cancel()
+    assert sink.faults == []
