@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from agent.client import Role
 from agent.errors import UnavailableError
-from agent.status import metrics as exposition
 from agent.status import well
 from agent.status.answer import passed
 from agent.status.asked import TheDaemon, at_least, known_parameters
@@ -55,6 +54,8 @@ async def readyz(request: Request, daemon: TheDaemon) -> Response:
 )
 async def metrics(daemon: TheDaemon) -> Response:
     """For Prometheus."""
+    from agent.status import metrics as exposition  # noqa: PLC0415 - 3 MB for whoever scrapes
+
     body = exposition.text(await daemon.snapshot())
     return Response(body, headers={"Content-Type": exposition.CONTENT_TYPE})
 

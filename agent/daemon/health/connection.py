@@ -45,6 +45,11 @@ class ConnectionHealth:
         """Whether there is no wire at all."""
         return self._told in _ABSENT
 
+    @property
+    def told_state(self) -> ConnectionState:
+        """What was said last, whether or not anybody is heard."""
+        return self._told
+
     def state(self, now_s: float, devices: Iterable[DeviceHealth]) -> ConnectionState:
         """Its word at this moment."""
         words = [device.state(now_s) for device in devices]

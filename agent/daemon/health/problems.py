@@ -33,6 +33,14 @@ _DESTINATION = {
     DestinationState.REJECTING: "FP-U03", DestinationState.STALLED: "FP-U04",
     DestinationState.SLOW: "FP-U05",
 }  # fmt: skip
+_QUIET_WIRE = ("nobody answers", "Look at the wire: A/B swapped, `line:`, plug of the adapter")
+_QUIET_TEXT = {
+    BLUETOOTH: ("no sensor is heard", "Look at the adapter: fieldpost doctor bluetooth"),
+    "modbus-tcp": (
+        "it is there, and none of its addresses answers",
+        "Look at the addresses, and at the wire behind it",
+    ),
+}
 _CONNECTION_TEXT = {
     ConnectionState.GONE: (
         "the adapter is gone",
@@ -52,14 +60,13 @@ def of_connection(
     used = [device for device in devices if device.device.enabled]
     if state not in _CONNECTION or (state is ConnectionState.QUIET and len(used) < 2):  # noqa: PLR2004 - one silent device is a device's problem
         return
-    message, action = connection.message, connection.action
+    name, kind = connection.connection.name, connection.connection.kind
     if state is ConnectionState.QUIET:
-        message = message or f"nobody answers ({len(used)} devices)"
-        action = action or used[0].action(Reason.NOBODY_ANSWERS)
+        text, advice = _QUIET_TEXT.get(kind, _QUIET_WIRE)
+        text = f"{text} ({len(used)} devices)"
     else:
         text, advice = _CONNECTION_TEXT[state]
-        message, action = message or text, action or advice
-    name, kind = connection.connection.name, connection.connection.kind
+    message, action = connection.message or text, connection.action or advice
     code = f"FP-{_area(kind)}{_CONNECTION[state]:02}"
     yield Problem(code, Status.WARN, "connection", state, name, _said(name, message), action)
 

@@ -49,6 +49,26 @@ def test_an_unplugged_adapter_is_said_and_its_meters_are_not_blamed() -> None:
     ]
 
 
+def test_a_device_on_an_absent_wire_shows_what_is_wrong_with_the_wire() -> None:
+    bakery = Bakery(device("oven-meter"))
+    bakery.runs(60, "oven-meter")
+    bakery.fails("oven-meter")
+    bakery.health.connection_changed("rs485", ConnectionState.BUSY, None, None)
+    bakery.runs(60)
+    found = bakery.health.report(bakery.around).devices["oven-meter"]
+
+    assert found.message == "rs485: the port belongs to another program"
+    assert found.action == "End the other program: fieldpost doctor"
+
+
+def test_a_quiet_radio_is_not_told_to_look_at_its_wires() -> None:
+    bakery = Bakery(device("freezer", "radio", None), device("cold-room", "radio", None))
+    bakery.runs(300)
+
+    assert bakery.said[-1] == "radio: no sensor is heard (2 devices)."
+    assert bakery.codes == ["FP-B03"]
+
+
 def test_a_value_out_of_range_is_said_once_and_its_end_too() -> None:
     bakery = Bakery(device("cold-room"))
     words = "temperature 214 C is outside -40 … 85 and was not sent"
