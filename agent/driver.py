@@ -19,6 +19,8 @@ from agent.sample import Instant, Sample, Value
 from agent.secret import Secret
 
 __all__ = [
+    "Asker",
+    "Asks",
     "ConnectionState",
     "DeviceFault",
     "Discovered",
@@ -279,5 +281,95 @@ class Monitors(Protocol):
 
         Returns:
             what ends it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One harmless question to one unit of a wire, in the words of its protocol.
+
+    Attributes:
+        unit: its address on the wire.
+        body: what to ask, without the frame around it (Modbus: function code and data).
+        timeout_s: patience; None is the connection's own.
+        line: other settings of a serial line than its own, `19200 8E1`; empty: its own.
+        force: ask although nobody knows this unit, or the line is set differently, and the
+            connection is in use.
+    """
+
+    unit: int
+    body: bytes
+    timeout_s: float | None = None
+    line: str = ""
+    force: bool = False
+
+
+class Asker(Protocol):
+    """An open wire that can be asked."""
+
+    async def ask(self, question: Question) -> bytes:
+        """What the unit says to it, without the frame; a refusal is an answer too.
+
+        Waits for its turn between the scheduled reads. Nothing that changes a device is let through.
+
+        Raises:
+            DeviceFault: NO_ANSWER nothing came, DAMAGED what came is no answer.
+            DriverError: the connection is not there.
+            BusyError: it would disturb a connection that is in use; `force` is needed.
+            ValidationError: this question could change something, or is none.
+        """
+        ...
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """A driver that lends its wire for questions, while it goes on reading."""
+
+    def asking(self) -> AbstractAsyncContextManager[Asker]:
+        """The wire, opened for as long as the block lasts when nothing else holds it open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """One exchange, or one thing heard, on a connection.
+
+    Attributes:
+        at: when it was complete.
+        device: the configured device it belongs to, or None.
+        asked, said: the frames as hex bytes in pairs; empty where there is none.
+        means: what it says, for a person: `input 12..13 (30013)  power 2104.3 W`.
+        ms: from the question's end to the answer's end, None where nothing was asked.
+        fault: why there is no good answer: `no answer`, `wrong checksum`; empty when there is.
+    """
+
+    at: Instant
+    device: str | None
+    asked: str
+    said: str
+    means: str
+    ms: float | None = None
+    fault: str = ""
+
+
+@runtime_checkable
+class Monitors(Protocol):
+    """A driver that can tell what passes on its connection while it runs."""
+
+    def traffic(self) -> AsyncGenerator[Traffic, None]:
+        """Everything from now on. A reader that is too slow misses the oldest, never the driver."""
+        ...
+
+
+@runtime_checkable
+class Listens(Protocol):
+    """A driver that can hear others talk on its wire, without a word of its own."""
+
+    def listen(self) -> AsyncGenerator[Traffic, None]:
+        """Open the wire and tell what is said on it, until closed.
+
+        Raises:
+            DriverError: the connection is not there, or another program has it.
         """
         ...

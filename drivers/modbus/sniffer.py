@@ -1,0 +1,1 @@
+"""Frames of others on a serial line, told apart by their checksums. Pure."""
