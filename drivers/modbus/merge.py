@@ -5,7 +5,7 @@ part and a part per register, holes included. The cheapest cut is found exactly 
 programming), within what the device takes in one request and never across what it forbids.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -57,16 +57,26 @@ def merge(fields: Sequence[Field], cost: Cost, limits: Limits) -> list[list[Fiel
 
 def _cheapest(fields: list[Field], table: Table, cost: Cost, limits: Limits) -> list[list[Field]]:
     """Dynamic programming: the best way to read the first n points, for every n."""
+    fits = _fits(table, limits)
+    per_unit = cost.register / BITS_A_REGISTER if table.of_bits else cost.register
     best: list[tuple[float, int]] = [(0.0, 0)]
     for n in range(1, len(fields) + 1):
-        options = []
+        following: Field | None = None
+        end, cheapest = 0, (float("inf"), 0)
         for first in range(n - 1, -1, -1):
-            run = fields[first:n]
+            field = fields[first]
+            end = max(end, field.end)
             # the last point alone is always possible, and the run only grows from there
-            if len(run) > 1 and not _possible(run, table, limits):
+            if following is not None and not fits(field, following, end):
                 break
-            options.append((best[first][0] + _price(run, table, cost), first))
-        best.append(min(options))
+            price = best[first][0] + cost.request + per_unit * (end - field.at)
+            cheapest = min(cheapest, (price, first))
+            following = field
+        best.append(cheapest)
+    return _cut(fields, best)
+
+
+def _cut(fields: list[Field], best: Sequence[tuple[float, int]]) -> list[list[Field]]:
     groups, end = [], len(fields)
     while end:
         first = best[end][1]
@@ -75,19 +85,17 @@ def _cheapest(fields: list[Field], table: Table, cost: Cost, limits: Limits) -> 
     return groups[::-1]
 
 
-def _price(run: Sequence[Field], table: Table, cost: Cost) -> float:
-    span = max(f.end for f in run) - run[0].at
-    return cost.request + cost.register * (span / BITS_A_REGISTER if table.of_bits else span)
-
-
-def _possible(run: Sequence[Field], table: Table, limits: Limits) -> bool:
-    """Whether the run fits in one request; the holes behind its first point were judged before."""
-    start, end = run[0].at, max(f.end for f in run)
+def _fits(table: Table, limits: Limits) -> Callable[[Field, Field, int], bool]:
+    """Whether a run may begin one point earlier; the holes behind were judged before."""
     most = min(limits.block * BITS_A_REGISTER, MOST_BITS) if table.of_bits else limits.block
     hole = limits.hole * BITS_A_REGISTER if table.of_bits else limits.hole
     forbidden = (limits.forbidden or {}).get(table, ())
-    return (
-        end - start <= most
-        and run[1].at - run[0].end <= hole
-        and not any(low < run[1].at and high >= run[0].end for low, high in forbidden)
-    )
+
+    def fits(field: Field, following: Field, end: int) -> bool:
+        return (
+            end - field.at <= most
+            and following.at - field.end <= hole
+            and not any(low < following.at and high >= field.end for low, high in forbidden)
+        )
+
+    return fits
