@@ -11,6 +11,7 @@ from drivers.modbus.layout import Field, block_of
 from drivers.modbus.merge import Cost, Limits, merge
 from drivers.modbus.plan import Companion, Conversion, Operation, Order, Round, Unit
 from drivers.modbus.profile import ModbusPoint, ModbusProfile, Where
+from drivers.modbus.scan import Fingerprint
 from drivers.modbus.shape import FLOATS, SIGNED, Shape
 
 EVERY_S: Final = 10.0  # where neither file nor profile says how often
@@ -81,6 +82,19 @@ def range_of(
 def conversions_of(points: Sequence[tuple[str, ModbusPoint]]) -> dict[str, Conversion]:
     """What is left to do to the points that need anything once `struct` has read them."""
     return {name: how for name, point in points if (how := _conversion(point))}
+
+
+def fingerprints(profiles: Sequence[ModbusProfile]) -> list[Fingerprint]:
+    """What `fieldpost scan modbus` recognises models by: profiles with a mark of their own."""
+    found = []
+    for profile in profiles:
+        mark = profile.identify
+        if mark is not None and mark.expect is not None:
+            table, address = mark.read
+            found.append(
+                Fingerprint(profile.profile, table, address, mark.form.registers, mark.expect)
+            )
+    return found
 
 
 def fields_of_profile(points: Sequence[tuple[str, ModbusPoint]], order: Order) -> Iterator[Field]:

@@ -1,14 +1,17 @@
 """The Modbus driver: one connection, all its devices, read on schedule and on demand."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 from agent import plan
-from agent.driver import Driver, Json, Overheard, Reading, Secret, Sink, Value
+from agent.driver import Discovered, Driver, Json, Overheard, Reading, Secret, Sink, Value
 from agent.errors import DeviceNotFoundError
 from drivers.modbus.bus import Bus, wire_of
 from drivers.modbus.demand import Demand
 from drivers.modbus.plan import Line
 from drivers.modbus.polling import Polling
+from drivers.modbus.scan import ALL, Present, Scan
 from drivers.modbus.station import Station
 from drivers.modbus.writing import Writing
 
@@ -55,6 +58,28 @@ class ModbusDriver:
         async with self._bus as bus:
             demand = Demand(self._line, station, bus, self._sink)
             return await Writing(station, bus, demand).write(point, value)
+
+    async def discover(self, for_s: float) -> Sequence[Discovered]:
+        """Ask one address after the other who is there, for so many seconds.
+
+        Configured devices are listed without being asked. See `agent.driver.Discovers`.
+        """
+        mine = {unit.address: unit for unit in self._line.units}
+        found = [
+            Discovered(str(a), "", unit.profile, "", device=unit.device) for a, unit in mine.items()
+        ]
+
+        def tell(_: int, present: Present | None) -> None:
+            if present:
+                found.append(
+                    Discovered(str(present.address), present.name, present.profile, present.says)
+                )
+
+        written = self._line.serial.written if self._line.serial else ""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(for_s), self._bus as bus:
+                await Scan(bus, written).look((a for a in ALL if a not in mine), tell)
+        return sorted(found, key=lambda one: int(one.address))
 
     def listen(self, hear: Callable[[Overheard], None]) -> Callable[[], None]:
         """Have every message on the wire told: see `agent.driver.Monitors`."""

@@ -1,5 +1,4 @@
-"""Which type, order and scale make registers say what the display shows: `fieldpost probe`. Pure
-but for one read.
+"""Which type, order and scale make registers say what the display shows: `fieldpost probe`.
 
 Every place around the given address is tried with every type, all four orders and the scales that
 meters use; what comes within half a percent of the expected value is a guess, the plainest first.
@@ -12,7 +11,7 @@ from typing import Final
 
 from drivers.modbus.bus import Bus
 from drivers.modbus.codec import LITTLE, SWAPPED, swapped
-from drivers.modbus.frames import Damaged, Refused, Silent, payload
+from drivers.modbus.frames import Refused, payload
 from drivers.modbus.plan import Order, Table, Unit
 from drivers.modbus.requests import read_request
 from drivers.modbus.shape import NUMBERS, WIDTH
@@ -61,17 +60,24 @@ async def probe(bus: Bus, unit: Unit, table: Table, address: int, expect: float)
         expect: what the display shows.
 
     Raises:
-        Silent, Damaged: no answer.
+        Silent: no answer.
+        Damaged: no answer that is one.
         Refused: not even the one register can be read.
     """
-    last: Silent | Damaged | Refused | None = None
+    refused: Refused | None = None
     for start, count in _windows(address):
+        request = read_request(unit.address, table, start, count)
         try:
-            heard = await bus.ask(unit, read_request(unit.address, table, start, count), first=True)
-            return guesses(payload(heard.pdu), table, start, expect, near=address)
+            data = payload((await bus.ask(unit, request, first=True)).pdu)
         except Refused as error:
-            last = error
-    raise last or Silent
+            refused = error
+            continue
+        if found := guesses(data, table, start, expect, near=address):
+            return found
+        refused = None
+    if refused is not None:
+        raise refused
+    return []
 
 
 def guesses(
@@ -97,6 +103,7 @@ def _windows(address: int) -> Iterator[tuple[int, int]]:
     first = max(0, address - BEFORE)
     yield first, address + BEHIND - first
     yield address, BEHIND
+    yield first, address + 1 - first
     yield address, 2
     yield address, 1
 
