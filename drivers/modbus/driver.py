@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 from agent import plan
-from agent.driver import Discovered, Driver, Json, Overheard, Reading, Secret, Sink, Value
+from agent.driver import Discovered, Driver, Json, Reading, Secret, Sink, Value
 from agent.errors import DeviceNotFoundError
 from drivers.modbus.bus import Bus, wire_of
 from drivers.modbus.demand import Demand
@@ -13,6 +13,7 @@ from drivers.modbus.plan import Line
 from drivers.modbus.polling import Polling
 from drivers.modbus.scan import ALL, Present, Scan
 from drivers.modbus.station import Station
+from drivers.modbus.tap import Overheard
 from drivers.modbus.writing import Writing
 
 
@@ -81,8 +82,8 @@ class ModbusDriver:
                 await Scan(bus, written).look((a for a in ALL if a not in mine), tell)
         return sorted(found, key=lambda one: int(one.address))
 
-    def listen(self, hear: Callable[[Overheard], None]) -> Callable[[], None]:
-        """Have every message on the wire told: see `agent.driver.Monitors`."""
+    def overhear(self, hear: Callable[[Overheard], None]) -> Callable[[], None]:
+        """Have every message on the wire told from now on; what is returned ends it."""
         return self._bus.tap.open(hear)
 
     def _station(self, device: str) -> Station:

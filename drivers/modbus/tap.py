@@ -1,10 +1,11 @@
 """What is said on a line, in words, for whoever listens: `fieldpost monitor`, recordings."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from agent.clock import SystemClock
-from agent.driver import Overheard
+from agent.driver import Instant
 from drivers.modbus.faults import EXCEPTIONS
 from drivers.modbus.frames import Damaged, Silent
 from drivers.modbus.requests import REFUSAL, Request
@@ -17,6 +18,23 @@ NAMES: Final = {
 }  # fmt: skip
 READS: Final = frozenset({1, 2, 3, 4})
 BITS: Final = frozenset({1, 2})
+
+
+@dataclass(frozen=True, slots=True)
+class Overheard:
+    """One message of the conversation on a line.
+
+    Attributes:
+        data: the bytes as they were sent or heard; empty when nothing came.
+        says: the same in words: `1 <- read input 12, 2 registers`.
+        sent: by us.
+    """
+
+    at: Instant
+    data: bytes
+    says: str
+    sent: bool
+
 
 Hear = Callable[[Overheard], None]
 

@@ -1,153 +1,15 @@
-"""All that a driver author imports: what a driver gets, what it offers, how it says what failed.
+"""What a driver may offer beside its schedule: reading, writing, finding and telling on demand.
 
-A driver package offers two entry points of the same name, the `kind:` of a connection:
-
-* `fieldpost.settings` names a `ConnectionKind` (`agent.prepare.kinds`), used by `prepare` alone;
-* `fieldpost.drivers` names an `Opens`: a function that takes the compiled spec and does no I/O.
-
-One driver object owns one connection (a line, a host, a radio) and all devices on it.
+The daemon asks `isinstance(driver, ...)`: a driver implements what its wire or radio can do.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from agent.errors import NoAnswerError
-from agent.plan import Json
-from agent.sample import Instant, Sample, Value
-from agent.secret import Secret
-
-__all__ = [
-    "Asker",
-    "Asks",
-    "ConnectionState",
-    "DeviceFault",
-    "Discovered",
-    "Discovers",
-    "Driver",
-    "DriverError",
-    "Instant",
-    "Json",
-    "Monitors",
-    "Opens",
-    "Overheard",
-    "Quality",
-    "Reading",
-    "Reads",
-    "Reason",
-    "Sample",
-    "Secret",
-    "Sink",
-    "Value",
-    "Writes",
-]
-
-
-class Reason(StrEnum):
-    """Why a read failed: the closed list behind `error_rate` and `sensor_range` in health."""
-
-    NO_ANSWER = "no_answer"
-    NOBODY_ANSWERS = "nobody_answers"
-    DAMAGED = "damaged"
-    REFUSED = "refused_by_device"
-    NOT_HEARD = "not_heard"
-    REFUSES_CONNECTION = "refuses_connection"
-    NO_KEY = "no_key"
-    UNREADABLE = "unreadable"
-    OVERRUN = "overrun"
-    OUT_OF_RANGE = "out_of_range"
-    NOT_A_NUMBER = "not_a_number"
-
-
-class ConnectionState(StrEnum):
-    """What a wire or radio is (`status-page-and-api`, 2.3)."""
-
-    OK = "ok"
-    QUIET = "quiet"
-    GONE = "gone"
-    BUSY = "busy"
-    OFF = "off"
-
-
-class DeviceFault(NoAnswerError):
-    """One read of one device or point failed; the others did not.
-
-    Args:
-        reason: from the closed list.
-        message: one sentence without the device's name, which the caller puts in front:
-            "no answer at address 2 on rs485 (3 tries, 0.3 s each)".
-        action: what to look at, one sentence.
-    """
-
-    def __init__(self, reason: Reason, message: str, *, action: str | None = None) -> None:
-        super().__init__(message, action=action)
-        self.reason = reason
-
-
-class DriverError(NoAnswerError):
-    """The connection cannot be used; the supervisor waits and runs the driver again.
-
-    Args:
-        state: GONE (adapter or host absent), BUSY (the port belongs to another program).
-        message: one sentence without the connection's name.
-    """
-
-    def __init__(self, state: ConnectionState, message: str, *, action: str | None = None) -> None:
-        super().__init__(message, action=action)
-        self.state = state
-
-
-class Sink(Protocol):
-    """The driver's whole world."""
-
-    def now(self) -> Instant:
-        """The instant to stamp a sample with, taken when the answer is complete."""
-        ...
-
-    async def put(self, sample: Sample) -> None:
-        """Accept one sample: from here on it is kept, or its loss is counted.
-
-        Returns at once for ordinary samples (their commit follows within `site.may_lose`), after
-        the commit for urgent ones, and waits while the buffer asks for it. A `put` that was
-        cancelled has accepted nothing. A sample without values says "the device answered, and had
-        nothing good to say".
-        """
-        ...
-
-    def fault(self, device: str, point: str | None, error: DeviceFault) -> None:
-        """Report that this device (or only this point of it) could not be read. Never blocks.
-
-        `point=None` is one failed attempt of the device; a scheduled read that ends well is
-        counted by its `put`.
-        """
-        ...
-
-
-class Driver(Protocol):
-    """Owns one connection."""
-
-    async def run(self, sink: Sink) -> None:
-        """Read until cancelled; stop within a second of that.
-
-        Raises:
-            DriverError: the connection is not there or was lost.
-        """
-        ...
-
-
-class Opens(Protocol):
-    """What the entry point `fieldpost.drivers` names."""
-
-    def __call__(self, spec: Json, secrets: Mapping[str, Secret]) -> Driver:
-        """Make the driver of one connection, without I/O.
-
-        Args:
-            spec: what this driver's `ConnectionKind.compile` returned.
-            secrets: those named in the plan that could be read; a missing one is a device's fault,
-                never a reason not to start.
-        """
-        ...
+from agent.sample import Instant, Value
 
 
 class Quality(StrEnum):
@@ -254,38 +116,6 @@ class Writes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Overheard:
-    """One message of the conversation on a wire.
-
-    Attributes:
-        data: the bytes as they were sent or heard; empty when nothing came.
-        says: the same in words: `1 <- read input 12, 2 registers`.
-        sent: by us.
-    """
-
-    at: Instant
-    data: bytes
-    says: str
-    sent: bool
-
-
-@runtime_checkable
-class Monitors(Protocol):
-    """A driver that lets others listen to its wire."""
-
-    def listen(self, hear: Callable[[Overheard], None]) -> Callable[[], None]:
-        """Have every message told, from now on; the driver goes on as before.
-
-        Args:
-            hear: called on the loop, quickly done, never raises.
-
-        Returns:
-            what ends it.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
 class Question:
     """One harmless question to one unit of a wire, in the words of its protocol.
 
@@ -311,7 +141,8 @@ class Asker(Protocol):
     async def ask(self, question: Question) -> bytes:
         """What the unit says to it, without the frame; a refusal is an answer too.
 
-        Waits for its turn between the scheduled reads. Nothing that changes a device is let through.
+        Waits for its turn between the scheduled reads. What could change a device is not let
+        through.
 
         Raises:
             DeviceFault: NO_ANSWER nothing came, DAMAGED what came is no answer.
@@ -338,8 +169,9 @@ class Traffic:
     Attributes:
         at: when it was complete.
         device: the configured device it belongs to, or None.
-        asked, said: the frames as hex bytes in pairs; empty where there is none.
-        means: what it says, for a person: `input 12..13 (30013)  power 2104.3 W`.
+        asked, said: the frames as hex bytes, `02 04 00 0C`; empty where there is none.
+        means: what was said, for a person: `power 2104.3 W`, `T=21.5 H=48`.
+        request: what was asked, for a person: `2 reads input 12..13 (30013)`; empty when nothing.
         ms: from the question's end to the answer's end, None where nothing was asked.
         fault: why there is no good answer: `no answer`, `wrong checksum`; empty when there is.
     """
@@ -349,6 +181,7 @@ class Traffic:
     asked: str
     said: str
     means: str
+    request: str = ""
     ms: float | None = None
     fault: str = ""
 
@@ -358,7 +191,10 @@ class Monitors(Protocol):
     """A driver that can tell what passes on its connection while it runs."""
 
     def traffic(self) -> AsyncGenerator[Traffic, None]:
-        """Everything from now on. A reader that is too slow misses the oldest, never the driver."""
+        """Everything from now on.
+
+        A reader that is too slow misses what is oldest; the driver never waits for it.
+        """
         ...
 
 

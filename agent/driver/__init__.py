@@ -1,0 +1,63 @@
+"""All that a driver author imports: what a driver gets, what it offers, how it says what failed.
+
+A driver package offers two entry points of the same name, the `kind:` of a connection:
+
+* `fieldpost.settings` names a `ConnectionKind` (`agent.prepare.kinds`), used by `prepare` alone;
+* `fieldpost.drivers` names an `Opens`: a function that takes the compiled spec and does no I/O.
+
+One driver object owns one connection (a line, a host, a radio) and all devices on it.
+"""
+
+from agent.driver.abilities import (
+    Asker,
+    Asks,
+    Discovered,
+    Discovers,
+    Listens,
+    Monitors,
+    Quality,
+    Question,
+    Reading,
+    Reads,
+    Traffic,
+    Writes,
+)
+from agent.driver.contract import (
+    ConnectionState,
+    DeviceFault,
+    Driver,
+    DriverError,
+    Opens,
+    Reason,
+    Sink,
+)
+from agent.plan import Json
+from agent.sample import Instant, Sample, Value
+from agent.secret import Secret
+
+__all__ = [
+    "Asker",
+    "Asks",
+    "ConnectionState",
+    "DeviceFault",
+    "Discovered",
+    "Discovers",
+    "Driver",
+    "DriverError",
+    "Instant",
+    "Json",
+    "Listens",
+    "Monitors",
+    "Opens",
+    "Quality",
+    "Question",
+    "Reading",
+    "Reads",
+    "Reason",
+    "Sample",
+    "Secret",
+    "Sink",
+    "Traffic",
+    "Value",
+    "Writes",
+]
