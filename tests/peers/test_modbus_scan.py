@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.driver import Discovers, Monitors, Overheard, Reads, Writes
+from agent.driver import Discovers, Reads, Writes
 from drivers.modbus.bus import Bus
 from drivers.modbus.plan import Line, SerialPort, Table, Unit
 from drivers.modbus.probe import probe
@@ -15,6 +16,9 @@ from tests.drivers.modbus import plant
 from tests.lab.serial.rs485bus import Rs485Bus
 from tests.lab.serial.slaves import on_line
 from tests.lab.sink import KeepingSink
+
+if TYPE_CHECKING:
+    from drivers.modbus.tap import Overheard
 
 BAUD = 19200
 
@@ -60,7 +64,7 @@ async def test_a_running_driver_tells_who_is_there_and_goes_on_reading(bus: Rs48
     like = plant.profile("a: holding 0 uint16")
     compiled = plant.on_line(bus.port("master"), [plant.device("m", 2, like, every="200ms")])
     driver, sink = plant.driver(compiled), KeepingSink()
-    assert isinstance(driver, Discovers | Monitors | Reads | Writes)
+    assert isinstance(driver, Discovers | Reads | Writes)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(driver.run(sink), name="driver")
         await sink.heard()
@@ -83,7 +87,7 @@ async def test_what_is_said_on_the_wire_is_told_in_words(bus: Rs485Bus) -> None:
     like = plant.profile("a: holding 0 uint16; gone: input 200 uint16")
     driver = plant.driver(plant.on_line(bus.port("master"), [plant.device("m", 2, like)]))
     heard: list[Overheard] = []
-    end = driver.listen(heard.append)
+    end = driver.overhear(heard.append)
     await driver.read("m", "a")
     end()
     await driver.read("m", "a")

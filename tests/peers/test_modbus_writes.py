@@ -43,7 +43,7 @@ async def test_a_marked_point_is_written_and_read_back(
     driver: ModbusDriver, point: str, value: Value, shown: Value, request_: str
 ) -> None:
     heard: list[str] = []
-    driver.listen(lambda message: heard.append(message.data.hex(" ").upper()))
+    driver.overhear(lambda message: heard.append(message.data.hex(" ").upper()))
     reading = await driver.write("valve", point, value)
     assert reading.value == shown
     assert heard[0].endswith(request_)
@@ -69,7 +69,7 @@ async def test_what_may_not_be_written_never_reaches_the_wire(
     driver: ModbusDriver, point: str, value: Value, error: type[Exception]
 ) -> None:
     heard: list[Any] = []
-    driver.listen(heard.append)
+    driver.overhear(heard.append)
     with pytest.raises(error):
         await driver.write("valve", point, value)
     assert heard == []
