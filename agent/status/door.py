@@ -44,7 +44,7 @@ class Door:
             self._count(self._rates.take(f"peer {peer}", limits.WITHOUT_TOKEN), headers)
             raise refusal.unauthorized()
         # on loopback all peers share an address: there the guesses are counted by token id
-        key = f"token {identity.hint(token)}" if _loopback(peer) else f"peer {peer}"
+        key = f"token {identity.same(token)}" if _loopback(peer) else f"peer {peer}"
         if wait_s := self._guesses.wait_s(key):
             message = "Too many wrong tokens; wait."
             raise Refusal(Code.RATE, message, headers={"Retry-After": str(int(wait_s) + 1)})

@@ -168,6 +168,15 @@ async def test_guessing_one_token_gets_slower_and_does_not_lock_out_others(
     assert (await service.get("/api/v1/status")).status_code == 200
 
 
+async def test_rubbish_does_not_lock_out_who_has_another_kind_of_token(service: Service) -> None:
+    codes = []
+    for text in ["rubbish"] * 8 + ["a.b.c"]:
+        header = {"Authorization": f"Bearer {text}"}
+        codes.append((await service.get("/api/v1/status", None, header)).status_code)
+
+    assert codes == [401] * 6 + [429] * 2 + [401]
+
+
 async def test_ten_thousand_guesses_close_the_door_for_new_ones_only(service: Service) -> None:
     assert (await service.get("/api/v1/status")).status_code == 200
     codes = set()
