@@ -25,6 +25,9 @@ REFUSES_CERTIFICATE = (
     "HANDSHAKE_FAILURE",
 )  # fmt: skip
 
+# not failures: the other side had not said enough yet when somebody lost patience
+UNFINISHED = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
 
 class CertificateError(FieldpostError):
     """A certificate or private key that was given cannot be used."""
@@ -101,7 +104,7 @@ def explain(error: BaseException, host: str) -> FieldpostError | None:
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _not_verified(cause, host)
-        if isinstance(cause, ssl.SSLError):
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, UNFINISHED):
             return _alert(cause, host)
     return None
 

@@ -1,6 +1,7 @@
 """The one module that speaks HTTP: verified TLS, total deadline, bounded answers, no retries."""
 
 import asyncio
+import os
 import socket
 import ssl
 import urllib.request
@@ -98,7 +99,7 @@ class HttpClient:
             extensions["sni_hostname"] = self._named
         request = client.stream(
             post.method, self._url + post.path, content=post.body, headers=headers,
-            extensions=extensions,
+            extensions=extensions, timeout=_timeout(post.deadline_s),
         )  # fmt: skip
         async with request as response:
             body = await _bounded(response)
@@ -113,8 +114,7 @@ class HttpClient:
                 limits=httpx.Limits(max_connections=4, keepalive_expiry=KEEPALIVE_S),
                 socket_options=[(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)],
             )
-            timeout = httpx.Timeout(None, connect=CONNECT_S)
-            self._client = httpx.AsyncClient(transport=transport, timeout=timeout)
+            self._client = httpx.AsyncClient(transport=transport)
         return self._client
 
     def _answer(self, response: httpx.Response, body: bytes) -> Answer:
@@ -130,7 +130,7 @@ class HttpClient:
 
     def _failed(self, error: httpx.HTTPError) -> Unreachable:
         if isinstance(error, httpx.ConnectTimeout):
-            return Unreachable(f"no connection to {self.host} within {CONNECT_S:.0f} s")
+            return Unreachable(f"{self.host} does not answer in time")
         if isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol):
             return Unreachable(f"{self.host} cannot be reached ({_system(error)})")
         return CutOff(f"the connection to {self.host} broke before the answer was complete")
@@ -142,6 +142,11 @@ class CutOff(Unreachable):
 
 class TimedOut(CutOff):
     """No answer within the deadline: it may have been received."""
+
+
+def _timeout(deadline_s: float) -> httpx.Timeout:
+    # ends before the deadline: a handshake that is cancelled from outside leaks its socket
+    return httpx.Timeout(None, connect=min(CONNECT_S, 0.9 * deadline_s))
 
 
 async def _bounded(response: httpx.Response) -> bytes:
@@ -167,4 +172,6 @@ def _system(error: BaseException) -> str:
     found: BaseException = error
     while cause := found.__cause__ or found.__context__:
         found = cause
+    if isinstance(found, OSError) and found.errno and found.errno > 0:
+        return os.strerror(found.errno)
     return getattr(found, "strerror", None) or str(found) or type(found).__name__

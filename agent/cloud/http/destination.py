@@ -24,7 +24,6 @@ from agent.clock import iso
 from agent.cloud import (
     Batch,
     BatchRefused,
-    BatchTooLarge,
     Limits,
     Place,
     Receipt,
@@ -36,12 +35,12 @@ from agent.cloud.http.answer import Answer, failure
 from agent.cloud.http.client import HttpClient, Post
 from agent.cloud.suspicion import Suspicion
 from agent.cloud.tls import Trust
-from agent.errors import FieldpostError
 from agent.plan import Json, from_json
 from agent.secret import Secret
 
 VERSION = 1
 DEADLINE_S = 60.0
+FAILED = 500  # RFC 9110: an outage, or a record that the server cannot digest
 GZIP_LEVEL = 6  # five times the CPU of level 1 for a tenth fewer bytes; one request a minute
 
 
@@ -57,9 +56,26 @@ class Plan:
 
 
 class HttpCloud:
-    """Posts batches to one address."""
+    """Posts batches to one address.
 
-    def __init__(self, gateway: str, plan: Plan, client: HttpClient, token: str | None) -> None:
+    Args:
+        gateway: `site.id`.
+        plan: the compiled settings.
+        client: of that address.
+        token: the bearer token, if any.
+        deadline_s: for one request and its answer.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        plan: Plan,
+        client: HttpClient,
+        token: str | None = None,
+        *,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
+        self._deadline_s = deadline_s
         self._gateway = gateway
         self._plan = plan
         self._client = client
@@ -83,7 +99,12 @@ class HttpCloud:
         part = records[first:end]
         answer = await self._client.send(self._request(part))
         if error := failure(answer, self._client.host):
-            raise self._judged(error, answer, len(batch.records), len(part))
+            sizes = len(part), len(records)
+            if answer.status == FAILED and self._suspicion.failed(part[0], *sizes):
+                return Receipt(refused={first: answer.words()})
+            if isinstance(error, BatchRefused) and len(part) < len(batch.records):
+                raise Unreachable(error.message)  # of a part that was only tried: look closer
+            raise error
         accepted = {first + index for index in self._received(part, answer)}
         self._suspicion.passed(whole=len(part) == len(batch.records))
         return Receipt(accepted)
@@ -101,17 +122,7 @@ class HttpCloud:
         if self._plan.compress:
             body = gzip.compress(body, GZIP_LEVEL, mtime=0)
             headers = (("Content-Encoding", "gzip"), *headers)
-        return Post("", body, headers, deadline_s=DEADLINE_S)
-
-    def _judged(
-        self, error: FieldpostError, answer: Answer, waiting: int, sent: int
-    ) -> FieldpostError:
-        """A 500 that only ever meets one record is a judgement of it."""
-        if isinstance(error, BatchRefused | BatchTooLarge) and sent < waiting:
-            return Unreachable(error.message)  # of a part that was only tried: look closer
-        if answer.status == 500 and self._suspicion.failed(waiting):  # noqa: PLR2004 -- RFC 9110
-            return BatchRefused(answer.words())
-        return error
+        return Post("", body, headers, deadline_s=self._deadline_s)
 
     def _received(self, records: Sequence[Record], answer: Answer) -> set[int]:
         if self._plan.receipt == "status":

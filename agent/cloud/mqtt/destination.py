@@ -53,9 +53,19 @@ class Plan:
 
 
 class MqttCloud:
-    """Publishes to one broker, over one connection at a time."""
+    """Publishes to one broker, over one connection at a time.
 
-    def __init__(self, gateway: str, plan: Plan, options: Options) -> None:
+    Args:
+        gateway: `site.id`.
+        plan: the compiled settings.
+        options: how to connect.
+        answer_s: for all PUBACKs of a batch.
+    """
+
+    def __init__(
+        self, gateway: str, plan: Plan, options: Options, *, answer_s: float = ANSWER_S
+    ) -> None:
+        self._answer_s = answer_s
         self._gateway = gateway
         self._plan = plan
         self._options = options
@@ -81,11 +91,11 @@ class MqttCloud:
         """Publish a batch and wait for its PUBACKs; only their reason codes count."""
         link = await self._connected()
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self._answer_s):
                 return await self._publish(link, batch)
         except TimeoutError as error:
             await self._drop()
-            message = f"{self._options.place} has not answered within {ANSWER_S:.0f} s"
+            message = f"{self._options.place} has not answered within {self._answer_s:.0f} s"
             raise Unreachable(message) from error
 
     async def aclose(self) -> None:
@@ -235,7 +245,16 @@ def open_cloud(gateway: str, spec: Json, secrets: Mapping[str, Secret]) -> MqttC
         FieldpostError: a secret is missing or unusable.
     """
     plan = from_json(Plan, spec)
-    options = Options(
+    return MqttCloud(gateway, plan, options_of(plan, secrets))
+
+
+def options_of(plan: Plan, secrets: Mapping[str, Secret]) -> Options:
+    """How a plan connects.
+
+    Raises:
+        FieldpostError: a secret is missing or unusable.
+    """
+    return Options(
         host=plan.host,
         port=plan.port,
         client_id=plan.client_id,
@@ -244,4 +263,3 @@ def open_cloud(gateway: str, spec: Json, secrets: Mapping[str, Secret]) -> MqttC
         password=secrets[plan.password].reveal() if plan.password else None,
         will=(plan.status_topic, OFFLINE) if plan.status_topic else None,
     )
-    return MqttCloud(gateway, plan, options)

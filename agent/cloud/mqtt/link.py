@@ -23,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.cloud import Unreachable
 from agent.cloud.mqtt import reasons
+from agent.cloud.tls import UNFINISHED, explain
 from agent.errors import FieldpostError
 
 QOS = 1
@@ -96,6 +97,7 @@ class Link:
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._aliases: dict[str, int] = {}
         self._session = Session(present=False)
+        self._socket: Any = None
         self._client = self._made()
         self.failure: FieldpostError | None = None
         self.taken_over = False
@@ -168,12 +170,13 @@ class Link:
         client.suppress_exceptions = True  # one in a callback would end the thread silently
         client.connect_timeout = CONNECT_S
         if options.tls:
+            options.tls.sslsocket_class = _Heard
             client.tls_set_context(options.tls)
         if options.username is not None:
             client.username_pw_set(options.username, options.password)
         if options.will:
             client.will_set(*options.will, qos=QOS, retain=True)
-        client.on_socket_open = _watch_peer
+        client.on_socket_open = self._on_socket_open
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
@@ -220,6 +223,11 @@ class Link:
     ) -> None:
         self._pass(self._lose, reasons.number(code), str(code))
 
+    def _on_socket_open(self, _: Client, __: Any, sock: Any) -> None:
+        # a vanished peer is noticed although paho waits for nothing from it
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)
+        self._socket = sock
+
     def _on_publish(self, _: Client, __: Any, mid: int, code: ReasonCode, ___: Any) -> None:
         self._pass(self._answer, mid, code)
 
@@ -244,6 +252,9 @@ class Link:
         self._closed.set()
         self.taken_over = code == reasons.TAKEN_OVER
         place = self._options.place
+        # with TLS 1.3 a server refuses our certificate after the handshake
+        if (failure := getattr(self._socket, "failure", None)) and (why := explain(failure, place)):
+            self._fail(why)
         if not self._opened.done():
             self._fail(Dropped(f"{place} closed the connection at once ({text.lower()})"))
         self._fail(Lost(f"the connection to {place} is gone ({text.lower()})"))
@@ -262,10 +273,26 @@ class Dropped(Lost):
     """The broker hung up before it answered: it may not speak our version of MQTT."""
 
 
+class _Heard(ssl.SSLSocket):
+    """Remembers why TLS ended, and closes itself when the handshake fails: paho does neither."""
+
+    failure: ssl.SSLError | None = None
+
+    def do_handshake(self, block: bool = False) -> None:  # type: ignore[explicit-override]  # noqa: FBT001, FBT002 -- as the library declares it; typing.override comes with 3.12
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:  # type: ignore[explicit-override]  # as above
+        try:
+            return super().recv(buflen, flags)
+        except ssl.SSLError as error:
+            if not isinstance(error, UNFINISHED):
+                self.failure = error
+            raise
+
+
 def _properties(packet: int) -> Properties:
     return Properties(packet)  # type: ignore[no-untyped-call]  # paho leaves it untyped
-
-
-def _watch_peer(_: Client, __: Any, sock: Any) -> None:
-    """A vanished peer is noticed although paho waits for nothing from it."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)

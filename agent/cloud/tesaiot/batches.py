@@ -64,6 +64,8 @@ class Batches:
         full = whole.cut(0, self.size)
         part = full.cut(*self._suspicion.part(len(full.entries)))
         answer = await self._request(part, alone=len(part.entries) == len(records))
+        if storing_failed(answer):
+            return await self._storing_failed(part, len(full.entries), answer)
         found = results(answer, len(part.entries))
         if found is None:
             message = f"{self._account.client.host} answers, but not with a receipt"
@@ -100,26 +102,30 @@ class Batches:
         try:
             answer = await self._account.post(PATH, {"telemetry": part.entries})
             host, device_id = self._account.client.host, self._account.device_id
-            if error := problem(answer, host, device_id):
-                raise self._judged(error, answer, part, alone=alone)
+            error = None if storing_failed(answer) else problem(answer, host, device_id)
+            if error:
+                raise self._judged(error, part, alone=alone)
         except CutOff:
             self._may_be_stored = True
             self.size = max(SIZE_MIN, self.size // 2)
             raise
         return answer
 
-    def _judged(
-        self, error: FieldpostError, answer: Answer, part: Parcel, *, alone: bool
-    ) -> FieldpostError:
+    def _judged(self, error: FieldpostError, part: Parcel, *, alone: bool) -> FieldpostError:
         if isinstance(error, BatchTooLarge) and len(part.entries) > 1:
             self.size = max(1, len(part.entries) // 2)
             return Unreachable(error.message, retry_after_s=self._account.pace.interval_s)
-        if storing_failed(answer):
-            blamed = self._suspicion.failed(len(part.entries))
-            return BatchRefused(answer.words()) if blamed and alone else error
         if isinstance(error, BatchRefused) and not alone:
             return Unreachable(error.message)  # a part was only tried: it decides nothing
         return error
+
+    async def _storing_failed(self, part: Parcel, whole: int, answer: Answer) -> Receipt:
+        """The request as a whole failed: one record in it, or the platform."""
+        blamed = self._suspicion.failed(part.records[0], len(part.entries), whole)
+        if blamed and await self._account.healthy():
+            return Receipt(refused={part.indices[0]: answer.words()})
+        message = f"{self._account.client.host} could not store what was sent"
+        raise Unreachable(message)
 
     async def _receipt(self, part: Parcel, found: Results) -> Receipt:
         refused = dict(part.refused)

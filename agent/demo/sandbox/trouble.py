@@ -114,6 +114,8 @@ class Troubled:
         scope["fieldpost.trouble"] = trouble
         if trouble.latency_s:
             await asyncio.sleep(trouble.latency_s)
+        if not self._wires.is_open(scope["client"]):
+            return  # nobody waits any more
         if trouble.portal:
             await _answer(send, 200, b"text/html", PORTAL)
         elif trouble.status is not None:

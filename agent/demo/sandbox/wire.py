@@ -44,6 +44,10 @@ class Wires:
         if gone := self._gone.pop(peer, None):
             gone.set()
 
+    def is_open(self, peer: Any) -> bool:
+        """Whether this client is still there."""
+        return tuple(peer) in self._open
+
     def common_name(self, peer: Any) -> str | None:
         """The common name of the certificate that this client has shown."""
         transport = self._open.get(tuple(peer))

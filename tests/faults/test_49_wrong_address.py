@@ -1,0 +1,44 @@
+"""Fault 49: 404, 405, 410, and redirects; credentials follow nobody."""
+
+import pytest
+
+from agent.cloud import Misconfigured
+from agent.demo.sandbox import Sandbox
+from tests.cloud.records import batch
+from tests.faults.clouds import http, tesaiot
+from tests.lab.scripted import Scripted, always, echo, reply
+
+
+@pytest.mark.parametrize("status", [404, 405, 410])
+async def test_a_missing_address_is_told_and_refuses_no_data(status: int) -> None:
+    async with Scripted(always(*reply(status, b'{"error":"Not here"}'))) as server:
+        async with http(server.url) as cloud:
+            with pytest.raises(Misconfigured) as caught:
+                await cloud.send(batch(2))
+        async with Sandbox() as sandbox, tesaiot(sandbox, url=server.url) as platform:
+            with pytest.raises(Misconfigured):
+                await platform.send(batch(2))
+    assert "url:" in (caught.value.action or "")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_credentials_follow_no_redirect(status: int) -> None:
+    async with Scripted(echo) as thief:
+        there = f"Location: {thief.url}/v1"
+        moved = always(*reply(status, b"", "text/html", there))
+        async with Scripted(moved) as server, http(server.url) as cloud:
+            with pytest.raises(Misconfigured) as caught:
+                await cloud.send(batch(2))
+        assert thief.asked == []
+    assert thief.url in caught.value.message
+
+
+async def test_the_key_travels_in_the_header_only() -> None:
+    async with Scripted(always(*reply(404))) as server, Sandbox() as sandbox:
+        async with tesaiot(sandbox, url=server.url) as cloud:
+            with pytest.raises(Misconfigured):
+                await cloud.send(batch(2))
+        key = sandbox.store.devices["fp-demo-01"].api_key
+    [asked] = server.asked
+    assert asked.headers["x-api-key"] == key
+    assert key not in asked.path
