@@ -114,6 +114,7 @@ def _address(written: str) -> int | None:
 
 _PLACE = as_text(r"^(holding|input|coil|discrete) (\d{1,5}|0x[0-9A-Fa-f]{1,4})$", "input 12")
 Place = Annotated[Where, PlainValidator(where), _PLACE]
+ManualPlace = Annotated[Where, PlainValidator(manual), as_text(r"^[0134]\d{4,5}$", "30013")]
 Form = Annotated[Shape, PlainValidator(form), as_text(r"^\w+(\([0-9-]+\))?$", "float32")]
 ByteOrder = Annotated[Order, PlainValidator(order), as_text("^(ABCD|CDAB|BADC|DCBA)$", "ABCD")]
 
@@ -122,9 +123,7 @@ class ModbusPoint(Settings):
     """One value: where it stands, how it is written there, and what it means."""
 
     read: Place | None = None
-    manual: Annotated[
-        Where | None, PlainValidator(manual), as_text(r"^[0134]\d{4,5}$", "30013")
-    ] = None
+    manual: ManualPlace | None = None
     form: Form | None = Field(None, alias="as")
     order: ByteOrder | None = None
     scale: Number = 1.0
