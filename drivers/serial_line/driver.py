@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.driver import (
@@ -25,8 +26,6 @@ from drivers.serial_line.port import SYSTEM, Port, gone, identity
 from drivers.serial_line.readers import framer_of, reader
 
 FAULT_EVERY_NS = 1_000_000_000  # a damaged line counts like a sample: about one a second
-UNFINISHED_S = 5.0  # of silence after which the end of a line does not come any more
-NEXT_S = 9.0  # `read` waits so long for the device to speak; who asks waits for ten
 LOOK = "Look at the plug, the cable and `line:`, which says {line}."
 
 # which adapter was behind a port when it was last open; the driver is made anew each time
@@ -37,6 +36,19 @@ def open_driver(spec: Json, secrets: Mapping[str, Secret]) -> Driver:
     """The driver of one serial line, without I/O."""
     del secrets  # a serial line has none
     return LineDriver(from_json(LinePlan, spec))
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What the driver waits for, seconds; tests wait less.
+
+    Attributes:
+        end_s: of silence, after which the end of a line does not come any more.
+        next_s: `read` waits so long for the device to speak; who asks waits for ten.
+    """
+
+    end_s: float = 5.0
+    next_s: float = 9.0
 
 
 class _Listener:
@@ -57,11 +69,15 @@ class LineDriver:
     Args:
         plan: the port and who speaks on it.
         system: where the kernel tells which adapter is which.
+        patience: what is waited for.
     """
 
-    def __init__(self, plan: LinePlan, system: Path = SYSTEM) -> None:
+    def __init__(
+        self, plan: LinePlan, system: Path = SYSTEM, patience: Patience | None = None
+    ) -> None:
         self._plan = plan
         self._system = system
+        self._patience = patience or Patience()
         self._listeners = [_Listener(speaker) for speaker in plan.speakers]
         self._open = False
 
@@ -98,10 +114,10 @@ class LineDriver:
         listener.waiting.add(future)
         began_s = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(NEXT_S):
+            async with asyncio.timeout(self._patience.next_s):
                 heard = await future
         except TimeoutError as error:
-            message = f"nothing heard for {NEXT_S:.0f} s"
+            message = f"nothing heard for {self._patience.next_s:.0f} s"
             raise DeviceFault(Reason.NOT_HEARD, message, action=self._look) from error
         finally:
             listener.waiting.discard(future)
@@ -124,7 +140,7 @@ class LineDriver:
             silent_s = 0.0 if data else silent_s + (wait_s or 0.0)
             for piece in framer.feed(data):
                 await self._take(piece, sink)
-            if silent_s >= UNFINISHED_S:
+            if silent_s >= self._patience.end_s:
                 for piece in framer.give_up():
                     await self._take(piece, sink)
             await self._finish(sink)
@@ -133,7 +149,7 @@ class LineDriver:
         """How long the line may be silent before something is due."""
         if any(listener.cycle.open for listener in self._listeners):
             return QUIET_NS / 1e9
-        return UNFINISHED_S if framer.unfinished else None
+        return self._patience.end_s if framer.unfinished else None
 
     async def _take(self, piece: Line | Damage, sink: Sink) -> None:
         if isinstance(piece, Damage):

@@ -99,7 +99,7 @@ class Nmea:
             DeviceFault: DAMAGED when the checksum is wrong or missing, UNREADABLE otherwise.
         """
         sentence = self._parse(line)
-        if not getattr(sentence, "is_valid", True):
+        if not _valid(sentence):
             return  # the instrument itself says that this measurement does not count
         for pick in self._speaker.picks:
             if pick.sentence == sentence.sentence_type and _counts(sentence, pick):
@@ -111,20 +111,23 @@ class Nmea:
         Raises:
             DeviceFault: it is damaged, or no sentence at all.
         """
-        with contextlib.suppress(pynmea2.SentenceTypeError):
-            self._parse(line)
+        if line[1:2] != "P":  # a maker's own sentence, or a query
+            with contextlib.suppress(pynmea2.SentenceTypeError):
+                self._parse(line)
 
     def _parse(self, line: str) -> pynmea2.TalkerSentence:
         try:
-            return pynmea2.parse(line, check=self._speaker.checksum)
+            found = pynmea2.parse(line, check=self._speaker.checksum)
         except pynmea2.ChecksumError as error:
             message = f"damaged: the checksum of {quoted(line)} is wrong or missing"
             raise DeviceFault(Reason.DAMAGED, message) from error
         except pynmea2.SentenceTypeError:
             raise
         except ValueError as error:  # pynmea2.ParseError and what its fields raise
-            message = f"{quoted(line)} is not a sentence of NMEA 0183"
-            raise DeviceFault(Reason.UNREADABLE, message) from error
+            raise _foreign(line) from error
+        if not isinstance(found, pynmea2.TalkerSentence):
+            raise _foreign(line)
+        return found
 
 
 def fields(sentence: str) -> list[str]:
@@ -137,6 +140,24 @@ def fields(sentence: str) -> list[str]:
 def sentences() -> list[str]:
     """The sentences that can be read."""
     return sorted(pynmea2.TalkerSentence.sentence_types)
+
+
+def _foreign(line: str) -> DeviceFault:
+    return DeviceFault(Reason.UNREADABLE, f"{quoted(line)} is not a sentence of NMEA 0183")
+
+
+def _valid(sentence: pynmea2.TalkerSentence) -> bool:
+    """Whether the instrument vouches for its measurement.
+
+    For RMC only its status counts: receivers that speak NMEA 4.1 write "V" for a navigational
+    status they do not provide, which pynmea2 takes for an invalid position.
+    """
+    if isinstance(sentence, pynmea2.RMC):
+        return bool(sentence.status == "A")
+    try:
+        return bool(getattr(sentence, "is_valid", True))
+    except (ValueError, TypeError):  # worked out from a field that is empty
+        return False
 
 
 def _counts(sentence: pynmea2.TalkerSentence, pick: Pick) -> bool:

@@ -50,7 +50,7 @@ class Port:
                 exclusive=True,
             )
         except (OSError, ValueError, termios.error) as error:  # SerialException is an OSError
-            raise _refused(plan.port, error) from error
+            raise refusal(plan.port, error) from error
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -102,6 +102,25 @@ def gone(port: str) -> DriverError:
     )
 
 
+def refusal(port: str, error: Exception) -> DriverError:
+    """Why a port cannot be opened, and what to do about it."""
+    number = getattr(error, "errno", None)
+    if number in {errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK}:
+        action = f"End the other program, or give it another adapter:  fuser -v {port}"
+        return DriverError(
+            ConnectionState.BUSY, f"{port} belongs to another program", action=action
+        )
+    if number == errno.EACCES:
+        action = "Add the service's user to the group that owns the port, usually dialout."
+        message = f"{port} may not be opened by this user"
+        return DriverError(ConnectionState.GONE, message, action=action)
+    if number in {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO}:
+        return gone(port)
+    message = f"{port} cannot be used as a serial port: {error}"
+    action = "Is it the right port, and does the adapter know this `line:`?  fieldpost scan serial"
+    return DriverError(ConnectionState.GONE, message, action=action)
+
+
 def adapter(port: str) -> str:
     """What a person calls the adapter: its serial number where the name of the port has one."""
     name = Path(port).name.partition("-if")[0]
@@ -135,21 +154,3 @@ def _fact(path: Path) -> str:
 def _wake(ready: asyncio.Future[None]) -> None:
     if not ready.done():
         ready.set_result(None)
-
-
-def _refused(port: str, error: Exception) -> DriverError:
-    number = getattr(error, "errno", None)
-    if number in {errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK}:
-        action = f"End the other program, or give it another adapter:  fuser -v {port}"
-        return DriverError(
-            ConnectionState.BUSY, f"{port} belongs to another program", action=action
-        )
-    if number == errno.EACCES:
-        action = "Add the service's user to the group that owns the port, usually dialout."
-        message = f"{port} may not be opened by this user"
-        return DriverError(ConnectionState.GONE, message, action=action)
-    if number in {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO}:
-        return gone(port)
-    message = f"{port} cannot be used as a serial port: {error}"
-    action = "Is it the right port, and does the adapter know this `line:`?  fieldpost scan serial"
-    return DriverError(ConnectionState.GONE, message, action=action)

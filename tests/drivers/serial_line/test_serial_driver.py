@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.driver import ConnectionState, DriverError, Quality, Reason
-from drivers.serial_line.driver import LineDriver
+from agent.driver import ConnectionState, DeviceFault, DriverError, Quality, Reason
+from agent.errors import NotFoundError
+from drivers.serial_line.driver import LineDriver, Patience
 from drivers.serial_line.plan import LinePlan
-from drivers.serial_line.port import adapter, identity
+from drivers.serial_line.port import adapter, identity, refusal
 from tests.drivers.serial_line.lines import ROOM, WEATHER, line_plan, nmea
 from tests.drivers.serial_line.test_serial_dsmr import EXAMPLE, METER
 from tests.lab.pty import Pty
@@ -19,6 +20,7 @@ from tests.lab.sink import KeepingSink
 
 WIND = nmea("WIMWV,214.8,R,4.1,M,A")
 HEAT = nmea("WIMDA,,I,1.0155,B,11.2,C,,,71.0,,6.1,C,,T,,M,8.0,N,4.1,M")
+IMPATIENT = Patience(end_s=0.3, next_s=0.3)
 OPENING_S = 0.05  # the driver has opened the port by then; a pty does not keep what came before
 
 
@@ -30,7 +32,7 @@ def line(tmp_path: Path) -> Iterator[Pty]:
 
 @contextlib.asynccontextmanager
 async def listening(plan: LinePlan) -> AsyncIterator[tuple[KeepingSink, LineDriver]]:
-    sink, driver = KeepingSink(), LineDriver(plan)
+    sink, driver = KeepingSink(), LineDriver(plan, patience=IMPATIENT)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(driver.run(sink), name="driver")
         await asyncio.sleep(OPENING_S)
@@ -136,6 +138,40 @@ async def test_reading_on_demand_waits_for_what_the_device_says_next(line: Pty) 
     assert readings["wind_speed"].raw == "4.1"
     assert readings["wind_speed"].source == "MWV wind_speed"
     assert readings["temperature"].quality is Quality.NO_VALUE
+
+
+async def test_reading_a_silent_device_ends_in_words(line: Pty) -> None:
+    async with listening(line_plan(line.path)) as (_, driver):
+        with pytest.raises(DeviceFault, match="nothing heard") as caught:
+            await driver.read("weather", None)
+    assert caught.value.reason is Reason.NOT_HEARD
+
+
+async def test_reading_a_point_it_does_not_have_says_so(line: Pty) -> None:
+    async with listening(line_plan(line.path)) as (_, driver):
+        with pytest.raises(NotFoundError, match="no point 'rain'"):
+            await driver.read("weather", "rain")
+
+
+async def test_a_value_out_of_its_range_is_read_and_marked(line: Pty) -> None:
+    async with listening(line_plan(line.path)) as (_, driver), asyncio.TaskGroup() as group:
+        asked = group.create_task(driver.read("weather", "wind_speed"), name="read")
+        await asyncio.sleep(0)
+        line.send(nmea("WIMWV,214.8,R,90,M,A"))
+    assert [reading.quality for reading in asked.result()] == [Quality.OUT_OF_RANGE]
+
+
+async def test_half_a_line_is_given_up_when_its_end_does_not_come(line: Pty) -> None:
+    async with listening(line_plan(line.path)) as (sink, _):
+        line.send(WIND + WIND[:10])
+        await sink.heard()
+        (fault,) = [one for _, _, one in await sink.complained()]
+    assert "half a line" in fault.message
+
+
+def test_a_port_that_may_not_be_opened_names_the_group() -> None:
+    refused = refusal("/dev/ttyS9", PermissionError(13, "denied"))
+    assert "dialout" in (refused.action or "")
 
 
 async def test_reading_a_port_that_is_not_open_says_so(tmp_path: Path) -> None:

@@ -85,6 +85,25 @@ def test_a_receiver_without_a_fix_is_not_at_null_island() -> None:
     assert values(gps, "GPGLL,,,,,123519,A") == {}
 
 
+def test_a_receiver_without_navigational_status_still_has_a_speed() -> None:
+    gps = Speaker("gps", [Pick("speed", "spd_over_grnd", sentence="RMC")], lines="nmea")
+    body = "GNRMC,083559.00,A,4717.11437,N,00833.91522,E,0.004,77.52,091202,,,A"
+    assert values(gps, f"{body},V") == {"speed": 0.004}
+    assert values(gps, body.replace(",A,", ",V,", 1)) == {}
+
+
+def test_a_validity_that_cannot_be_told_is_none() -> None:
+    fix = Speaker("gps", [Pick("pdop", "pdop", sentence="GSA")], lines="nmea")
+    assert values(fix, "GPGSA,A,3,04,05,,09,12,,,24,,,,,2.5,1.3,2.1") == {"pdop": 2.5}
+    assert values(fix, "GPGSA,A,,,,,,,,,,,,,,2.5,1.3,2.1") == {}
+
+
+@pytest.mark.parametrize("line", ["P000", "$PXMWV,1,2", "$GPGPQ,GGA"])
+def test_a_makers_own_sentence_is_not_taken_for_a_talkers(line: str) -> None:
+    with pytest.raises(DeviceFault, match="not a sentence"):
+        list(Nmea(replace(WEATHER, checksum=False)).decode(line))
+
+
 def test_not_a_number_is_refused_and_the_other_point_survives() -> None:
     found = dict(Nmea(WEATHER).decode(nmea("WIMWV,214.8,R,nan,M,A").decode().strip()))
     fault = found[WIND]
