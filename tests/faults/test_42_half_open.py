@@ -1,0 +1,81 @@
+"""Fault 42: the peer vanishes without a word; what was "sent" into the void is not delivered."""
+
+import asyncio
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from agent.cloud import Cloud, Unreachable
+from agent.cloud.mqtt.destination import MqttCloud, options_of
+from tests.cloud.conftest import GATEWAY, mqtt_plan
+from tests.cloud.records import batch
+from tests.faults.clouds import http, mqtt
+from tests.lab import vanish
+from tests.lab.mosquitto import PROGRAM, Broker
+from tests.lab.proxy import Proxy
+from tests.lab.scripted import Scripted, echo
+
+PATIENT_S = 60.0  # our own deadlines, far beyond what the kernel is told to wait
+NOTICED_S = 30.0
+
+
+async def test_a_peer_that_stops_answering_settles_nothing(tmp_path: Path) -> None:
+    async with (
+        Broker(tmp_path) as broker,
+        Proxy(broker.port) as proxy,
+        mqtt(proxy.port, answer_s=0.5) as cloud,
+    ):
+        await cloud.send(batch(1))
+        proxy.silent = True
+        with pytest.raises(Unreachable, match="not answered"):
+            await cloud.send(batch(2, first=2))
+        proxy.silent = False
+        assert len((await cloud.send(batch(2, first=2))).accepted) == 2
+
+
+async def test_a_server_that_stops_answering_settles_nothing() -> None:
+    async with (
+        Scripted(echo) as server,
+        Proxy(server.port) as proxy,
+        http(f"http://127.0.0.1:{proxy.port}", deadline_s=0.5) as cloud,
+    ):
+        await cloud.send(batch(1))
+        proxy.silent = True
+        with pytest.raises(Unreachable, match="not answered"):
+            await cloud.send(batch(2, first=2))
+        proxy.silent = False
+        assert len((await cloud.send(batch(2, first=2))).accepted) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(90)
+@pytest.mark.skipif(bool(vanish.MISSING) and "CI" not in os.environ, reason=str(vanish.MISSING))
+async def test_the_kernel_notices_a_vanished_peer_before_our_own_deadline(tmp_path: Path) -> None:
+    """Without TCP_USER_TIMEOUT nothing is noticed for minutes."""
+    (tmp_path / "m.conf").write_text(
+        f"listener 1883 {vanish.FAR}\nallow_anonymous true\nuser root\n"
+    )
+    broker = [PROGRAM, "-c", str(tmp_path / "m.conf")]
+    plan = dataclasses.replace(mqtt_plan(1883), host=vanish.FAR)
+    with vanish.Vanishing(broker, vanish.http_server(8080)) as peers:
+        await asyncio.sleep(1)
+        mqtt_cloud = MqttCloud(GATEWAY, plan, options_of(plan, {}), answer_s=PATIENT_S)
+        async with http(f"http://{vanish.FAR}:8080", deadline_s=PATIENT_S) as http_cloud:
+            for cloud in (mqtt_cloud, http_cloud):
+                await cloud.send(batch(1))
+            peers.vanish()
+            async with asyncio.timeout(NOTICED_S), asyncio.TaskGroup() as group:
+                for cloud in (mqtt_cloud, http_cloud):
+                    group.create_task(gives_up(cloud), name="gives up")
+            peers.come_back()
+            await asyncio.sleep(1)
+            for cloud in (mqtt_cloud, http_cloud):
+                assert len((await cloud.send(batch(2, first=2))).accepted) == 2
+        await mqtt_cloud.aclose()
+
+
+async def gives_up(cloud: Cloud) -> None:
+    with pytest.raises(Unreachable):
+        await cloud.send(batch(2, first=2))
