@@ -7,11 +7,12 @@ from pathlib import Path
 
 from agent.clock import Clock
 from agent.daemon.buffer.commits import Commits
+from agent.daemon.buffer.database import PAGE_BYTES
 from agent.daemon.buffer.desk import Desk
 from agent.daemon.buffer.facts import StoreFacts
 from agent.daemon.buffer.keeper import Keeper
 from agent.daemon.buffer.lock import lock
-from agent.daemon.buffer.opening import SOUND, Build, Opening
+from agent.daemon.buffer.opening import SOUND, Build, Opening, frame_of
 from agent.daemon.buffer.outbox import Outbox
 from agent.errors import NotFoundError
 from agent.plan import Site
@@ -45,7 +46,8 @@ class Buffer:
         self._desk = Desk(clock, self._thread)
         self._commits = Commits(site.may_lose_s, clock, self._thread, self._desk)
         self._desk.want = self._commits.want
-        self._keeper = Keeper(self._desk, self._opening, site)
+        room = (build.frame or frame_of(site)).pages * PAGE_BYTES
+        self._keeper = Keeper(self._desk, room, site.when_full, self._commits.flush)
         self._lock: int | None = None
 
     async def open(self) -> None:
@@ -86,6 +88,9 @@ class Buffer:
             await commits.next_done()
         if not sample.values:
             return
+        if self._desk.refusing and not sample.urgent:
+            self._desk.refuse(sample)
+            return
         commits.accept(sample)
         if sample.urgent or self._site.may_lose_s <= 0:
             commits.want(0.0)
@@ -94,6 +99,10 @@ class Buffer:
             except asyncio.CancelledError:
                 commits.withdraw(sample)
                 raise
+
+    async def look_after(self) -> None:
+        """One round of what `run` does, now."""
+        await self._keeper.look_after()
 
     async def flush(self) -> None:
         """Commit everything accepted so far."""

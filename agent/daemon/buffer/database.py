@@ -73,6 +73,7 @@ class Database:
 
     def __init__(self, file: Path, frame: Frame) -> None:
         self.written_bytes = 0
+        self.commits = 0
         self._file = file
         self._frame = frame
         self._since_checkpoint = [0, 0]
@@ -139,19 +140,18 @@ class Database:
     def wrote(self, body_bytes: int) -> None:
         """Count one commit."""
         self.written_bytes += body_bytes
+        self.commits += 1
         self._since_checkpoint[0] += 1
         self._since_checkpoint[1] += body_bytes
 
-    def checkpoint_when_due(self) -> bool:
-        """Checkpoint after some commits or bytes; returns whether it was time.
+    def checkpoint_when_due(self) -> None:
+        """Checkpoint after some commits or bytes.
 
         SQLite's own checkpoint swallows I/O errors; this one raises them.
         """
         commits, size = self._since_checkpoint
-        due = commits >= self._frame.checkpoint_commits or size >= CHECKPOINT_BYTES
-        if due:
+        if commits >= self._frame.checkpoint_commits or size >= CHECKPOINT_BYTES:
             self.checkpoint()
-        return due
 
     def checkpoint(self) -> None:
         """Move what is in the WAL into the database."""

@@ -49,7 +49,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class DestinationFacts:
-    """Readings of one destination since it was configured; held = waiting."""
+    """Readings of one destination since it was configured.
+
+    Always: accepted = delivered + rejected + lost + waiting.
+
+    Attributes:
+        lost_by_reason: as the ledger has it, with the upper bounds of what was never numbered:
+            lost at an unclean stop, or refused by policy.
+    """
 
     accepted: int = 0
     accepted_samples: int = 0
@@ -57,6 +64,7 @@ class DestinationFacts:
     rejected: int = 0
     lost: int = 0
     waiting: int = 0
+    lost_by_reason: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

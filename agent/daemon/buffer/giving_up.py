@@ -1,11 +1,13 @@
 """The loss ledger: what is given up is counted for everyone who still waited for it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from agent.daemon.buffer.codec import Entry
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.model import Chunk, Count, Cursor, LossEntry
+from agent.daemon.buffer.ranges import Range
+from agent.daemon.buffer.reading import Damage
 from agent.daemon.buffer.stock import Stock
 
 
@@ -19,6 +21,77 @@ def give_up(stock: Stock, cursor: Cursor, chunk: Chunk, reason: Loss) -> LossEnt
     loss = entry_of(stock, cursor.name, replace(chunk, entries=gone), reason)
     cursor.lost += loss.count
     return loss
+
+
+def thin_out(
+    stock: Stock, cursor: Cursor, chunks: Sequence[Chunk], kept: Mapping[int, int]
+) -> LossEntry | None:
+    """Count what thinning takes from one destination; its numbers are simply not there any more.
+
+    `kept` is how many readings stay, by number.
+    """
+    settled = cursor.settled
+    count, gone = Count(), []
+    for chunk in chunks:
+        for entry in chunk.entries:
+            left = kept.get(entry[0], 0)
+            if entry[0] not in settled and left < len(entry[3]):
+                count += Count(int(not left), len(entry[3]) - left)
+                gone.append(entry)
+    if not gone:
+        return None
+    cursor.lost += count
+    taken = replace(chunks[0], entries=gone)
+    return replace(entry_of(stock, cursor.name, taken, Loss.THINNED), count=count)
+
+
+def give_up_damaged(stock: Stock, cursor: Cursor, damage: Damage, last: int) -> LossEntry | None:
+    """Settle a chunk that nobody can read; how many readings it held is no more than a guess."""
+    first = damage.first
+    samples = sum(1 for number in range(first, last + 1) if number not in cursor.settled)
+    cursor.settled.add(first, last)
+    if not samples:
+        return None
+    waiting = cursor.waiting(stock.accepted)
+    said = damage.readings if isinstance(damage.readings, int) else samples
+    count = Count(min(samples, waiting.samples), max(0, min(said, waiting.readings)))
+    cursor.lost += count
+    return _untimed(stock, cursor.name, (first, last), count)
+
+
+def missing(stock: Stock, cursor: Cursor, count: Count) -> LossEntry:
+    """What a cursor still counts although nothing is left."""
+    last = stock.accepted.samples
+    return _untimed(stock, cursor.name, (last, last), count)
+
+
+def unnumbered(stock: Stock, destination: str, count: Count, span_ms: tuple[int, int]) -> LossEntry:
+    """Samples that were refused before they got a number."""
+    number = stock.accepted.samples + 1
+    return LossEntry(
+        destination=destination,
+        epoch=stock.epoch,
+        first=number,
+        last=number,
+        count=count,
+        from_ms=span_ms[0],
+        to_ms=span_ms[1],
+        reason=Loss.REFUSED_NEW,
+    )
+
+
+def _untimed(stock: Stock, destination: str, numbers: Range, count: Count) -> LossEntry:
+    return LossEntry(
+        destination=destination,
+        epoch=stock.lives.of(numbers[0]).epoch,
+        first=numbers[0],
+        last=numbers[1],
+        count=count,
+        from_ms=0,
+        to_ms=stock.clock.now().wall_ns // 1_000_000,
+        reason=Loss.CORRUPTION,
+        exact=False,
+    )
 
 
 def counted(entries: Iterable[Entry]) -> Count:

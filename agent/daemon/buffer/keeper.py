@@ -1,13 +1,22 @@
 """What the store does by itself: make room by policy, expire, look whether the disk is back."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from itertools import takewhile
 
+from agent.daemon.buffer.codec import THINNED, THINNED_TWICE
 from agent.daemon.buffer.desk import Desk
-from agent.daemon.buffer.opening import Opening
-from agent.plan import Site
+from agent.daemon.buffer.facts import Loss
+from agent.daemon.buffer.model import Chunk, Kind
+from agent.daemon.buffer.outbox import Outbox
+from agent.daemon.buffer.reading import Ask
 
-LOOK_S = 60.0  # between looks at what has expired, while anything waits
+LOOK_S = 60.0  # between looks at what has expired
+FILLED = 0.8  # of the pages in use: room has to be made, while there is room to make it in
+ROOM = 0.75  # of the pages in use: enough was made
+STEP = 200  # chunks looked at in one go
+NEWEST = 1000  # samples that are not thinned: what is not a minute old yet
 
 
 class StoreDamagedError(Exception):
@@ -15,16 +24,30 @@ class StoreDamagedError(Exception):
 
 
 class Keeper:
-    """Runs beside the commits, woken by them."""
+    """Runs beside the commits, woken by them.
 
-    def __init__(self, desk: Desk, opening: Opening, site: Site) -> None:
+    Args:
+        pages_bytes: what the database may use.
+        when_full: `thin`, `drop-oldest` or `refuse-new`.
+        flush: commits what there is.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        pages_bytes: int,
+        when_full: str,
+        flush: Callable[[], Awaitable[None]],
+    ) -> None:
         self.set_aside: str | None = None
         self.beside_bytes = 0
         self._desk = desk
-        self._opening = opening
-        self._site = site
+        self._pages_bytes = pages_bytes
+        self._when_full = when_full
+        self._flush = flush
         self._woken = asyncio.Event()
-        desk.look = self._woken.set
+        self._full = False
+        desk.look = self._look
 
     async def run(self) -> None:
         """Until cancelled.
@@ -37,5 +60,107 @@ class Keeper:
                 async with asyncio.timeout(LOOK_S):
                     await self._woken.wait()
             self._woken.clear()
-            if self._desk.damaged:
+            if self._desk.hopeless:
                 raise StoreDamagedError(self._desk.broken)
+            await self.look_after()
+
+    async def look_after(self) -> None:
+        """One round: what has expired goes, and room is made where it is short."""
+        for box in self._desk.outboxes.values():
+            await self._expire(box)
+        if self._over(FILLED) or self._full:
+            self._full = False
+            await self._make_room()
+
+    def _look(self, *, full: bool) -> None:
+        self._full = self._full or full
+        if full or self._desk.hopeless or self._over(FILLED):
+            self._woken.set()
+
+    def _over(self, share: float) -> bool:
+        space = self._desk.space
+        return space.used_bytes - space.free_bytes > share * self._pages_bytes
+
+    async def _make_room(self) -> None:
+        while await self._step():
+            await self._flush()
+            if not self._over(ROOM):
+                break
+        self._desk.refusing = self._when_full == "refuse-new" and self._over(ROOM)
+
+    async def _step(self) -> bool:
+        """Free a little, in the order of what hurts least; returns whether anything was found."""
+        if self._desk.delete_settled():
+            return True
+        if unwanted := await self._unwanted():
+            self._desk.give_up(unwanted, Loss.DROPPED)
+            return True
+        if self._when_full == "refuse-new":
+            return False
+        return (self._when_full == "thin" and await self._thin()) or await self._drop_oldest()
+
+    async def _unwanted(self) -> list[Chunk]:
+        """What only removed destinations still wait for."""
+        boxes = self._desk.outboxes.values()
+        if boxes and not self._desk.removed:
+            return []
+        return [
+            chunk
+            for chunk in await self._oldest(1, ordinary=False)
+            if all(box.cursor.settled.covers(chunk.first, chunk.last) for box in boxes)
+        ]
+
+    async def _thin(self) -> bool:
+        minutes, quarters = self._desk.thinned
+        end = self._desk.stock.accepted.samples - NEWEST
+        if run := await self._run(minutes + 1, end, THINNED):
+            self._desk.thin(run, THINNED, (run[-1].last, quarters))
+        elif run := await self._run(quarters + 1, minutes, THINNED_TWICE):
+            self._desk.thin(run, THINNED_TWICE, (minutes, run[-1].last))
+        return bool(run)
+
+    async def _run(self, start: int, end: int, level: int) -> list[Chunk]:
+        """The next ordinary chunks without another one between them, not thinned so far yet."""
+        while start <= end:
+            chunks = await self._oldest(start, ordinary=False)
+            if not chunks:
+                break
+            run = list(takewhile(lambda chunk: _thinnable(chunk, end, level), chunks))
+            if run:
+                return run
+            start = chunks[0].last + 1
+        return []
+
+    async def _drop_oldest(self) -> bool:
+        """Ordinary chunks first; urgent ones only when nothing ordinary is left."""
+        chunks = await self._oldest(1, ordinary=True) or await self._oldest(1, ordinary=False)
+        self._desk.give_up(chunks, Loss.DROPPED)
+        return bool(chunks)
+
+    async def _oldest(self, number: int, *, ordinary: bool) -> list[Chunk]:
+        store = self._desk.store
+        if store is None:
+            return []
+        found = await self._desk.thread.run(store.oldest, number, STEP, ordinary)
+        if found.damaged:
+            self._desk.damaged(found.damaged)
+        return found.chunks
+
+    async def _expire(self, box: Outbox) -> None:
+        """Give up what one destination has kept for long enough; no wall clock is asked."""
+        stock = self._desk.stock
+        if box.keep_ns is None or not box.waiting().samples:
+            return
+        oldest_ns = stock.running_ns() - box.keep_ns
+        while True:
+            settled = box.cursor.settled.copy()
+            ask = Ask(settled, 1, stock.accepted.samples, STEP, STEP)
+            found = await self._desk.read(ask)
+            expired = [c for c in found.chunks if stock.running_at(c.era, c.last_us) < oldest_ns]
+            if not expired:
+                return
+            self._desk.expire(box.cursor, expired)
+
+
+def _thinnable(chunk: Chunk, end: int, level: int) -> bool:
+    return chunk.lane is Kind.ORDINARY and chunk.last <= end and chunk.thinned < level

@@ -1,6 +1,6 @@
 """What the parts of the buffer tell each other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -155,6 +155,7 @@ class Order:
         handed: highest number that may have left with the anchors known so far.
         drop: numbers of chunks that are given up, whoever still waits for them.
         replace: thinned chunks that come in their place.
+        thinned: numbers through which the store is thinned to the minute and to the quarter.
         delete: numbers that every destination has settled.
     """
 
@@ -163,6 +164,7 @@ class Order:
     handed: int = 0
     drop: list[Range] = field(default_factory=list)
     replace: list[Chunk] = field(default_factory=list)
+    thinned: tuple[int, int] | None = None
     cursors: list[Cursor] = field(default_factory=list)
     rejected: list[Refused] = field(default_factory=list)
     losses: list[LossEntry] = field(default_factory=list)
@@ -219,6 +221,8 @@ class Opened:
         cursors: of all destinations, configured or not.
         urgent: numbers of all urgent samples on the card.
         oldest: by destination, what it has waited for longest.
+        thinned: numbers through which the store is thinned to the minute and to the quarter.
+        lost: readings by destination and reason, as the ledger has them.
     """
 
     cursors: list[Cursor]
@@ -230,4 +234,6 @@ class Opened:
     repeated: int
     starts: int
     space: Space
+    thinned: tuple[int, int]
+    lost: Mapping[str, Mapping[str, int]]
     news: list[str]

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -10,11 +10,12 @@ from agent.cloud import Batch, Limits, Receipt, Record
 from agent.daemon.buffer.facts import Lane, Waiting
 from agent.daemon.buffer.model import Count, Cursor, Kind, Oldest, Refused
 from agent.daemon.buffer.ranges import runs
-from agent.daemon.buffer.reading import Ask, Found
+from agent.daemon.buffer.reading import Ask, Damage, Found
 from agent.daemon.buffer.stock import Picking, Stock
 
 RECEIPTS_S = 10.0  # a destination that recognises repeats may be sent those of ten seconds again
 RECEIPTS_SOON_S = 1.0  # another one as few as can be had without a commit of their own
+HOLES_MAX = 10_000  # remembered for batches under way; without them cursors only move later
 TRUST_LOOK_S = 5.0  # how often a held back sample looks whether the clock is trusted now
 
 
@@ -27,6 +28,14 @@ class Counter(Protocol):
 
     def want(self, within_s: float) -> None:
         """See to it that a commit takes place."""
+        ...
+
+    def damaged(self, damages: Sequence[Damage]) -> None:
+        """Give up chunks that nobody can read."""
+        ...
+
+    def reconcile(self, cursor: Cursor) -> None:
+        """Enter as lost what a cursor still counts although nothing is left."""
         ...
 
 
@@ -47,11 +56,13 @@ class Outbox:
         self.changed = False
         self.refused: list[Refused] = []
         self.receipts_s = RECEIPTS_S
+        self.keep_ns: int | None = None
         self._stock = stock
         self._desk = desk
         self._live_from = stock.accepted.samples + 1
         self._empty: dict[Lane, int] = {}
         self._blocked = False
+        self._holes: dict[int, int] = {}  # by number: from where on nothing lies before it
         self._oldest = oldest
         self._news = asyncio.Event()
         self._urgent_news = asyncio.Event()
@@ -82,8 +93,10 @@ class Outbox:
         """The oldest unsettled records of a lane, as many as fit; nothing moves."""
         self.receipts_s = RECEIPTS_S if limits.deduplicates else RECEIPTS_SOON_S
         version = self._stock.version
-        picking = Picking(self._stock, self.cursor.settled, limits)
         ask = self._ask(limits, lane)
+        picking = Picking(self._stock, self.cursor.settled, limits, ask.start if ask else 0)
+        if len(self._holes) > HOLES_MAX:
+            self._holes.clear()
         if ask is not None:
             await self._pick(ask, picking)
         self._blocked = picking.blocked
@@ -108,6 +121,10 @@ class Outbox:
         self.changed = True
         self._desk.want(self.receipts_s)
 
+    def keep(self, seconds: float | None) -> None:
+        """Give up on samples after so many seconds of running time; None: never."""
+        self.keep_ns = None if seconds is None else int(seconds * 1e9)
+
     def mark_live(self) -> None:
         """What is committed up to now becomes backlog, what comes is live."""
         self._live_from = self._stock.accepted.samples + 1
@@ -128,6 +145,8 @@ class Outbox:
                 numbers[number] = len(record.values)
         for first, last in runs(sorted(numbers)):
             settled.add(first, last)
+        for number in numbers.keys() & self._holes.keys():
+            settled.add(self._holes.pop(number), number)
         return Count(len(numbers), sum(numbers.values()))
 
     def _ask(self, limits: Limits, lane: Lane) -> Ask | None:
@@ -149,11 +168,22 @@ class Outbox:
         if found is None:
             ask.settled = self.cursor.settled.copy()
             found = await self._desk.read(ask)
+            if found.damaged:
+                self._desk.damaged(found.damaged)
             if ask.lane is None and ask.start == self.cursor.settled.next_missing(1):
                 self._note_oldest(found)
-        for chunk in found.chunks:
-            if not picking.pick(chunk):
-                return
+        more = all(picking.pick(chunk) for chunk in found.chunks)
+        if ask.lane is None and not found.incomplete:
+            self._holes |= picking.holes
+            if more and not found.chunks and not found.damaged:
+                self._nothing_there(ask)
+
+    def _nothing_there(self, ask: Ask) -> None:
+        """These numbers are gone without a trace: settled long ago, or lost with their page."""
+        self.cursor.settled.add(ask.start, ask.end)
+        self.changed = True
+        if self.cursor.settled.through >= self._stock.accepted.samples:
+            self._desk.reconcile(self.cursor)
 
     def _urgent(self) -> Iterator[int]:
         settled = self.cursor.settled

@@ -8,11 +8,14 @@ from typing import Any
 from agent.daemon.buffer.codec import THINNED, Damaged, Shape, decode, row_crc
 from agent.daemon.buffer.database import Database
 from agent.daemon.buffer.model import Chunk, Kind
-from agent.daemon.buffer.ranges import Range, Settled
+from agent.daemon.buffer.ranges import Settled
 
 COLUMNS = "seq, last, samples, readings, total, first_ms, last_ms, boot, lane, codec, crc, body"
 GET = f"select {COLUMNS} from chunk where seq >= ? and seq <= ? order by seq"  # noqa: S608 - constants
 GET_LANE = f"select {COLUMNS} from chunk where lane = ? and seq >= ? and seq <= ? order by seq"  # noqa: S608 - constants
+FROM = f"select {COLUMNS} from chunk where seq >= ? order by seq limit ?"  # noqa: S608 - constants
+ORDINARY = f"select {COLUMNS} from chunk where lane <> 1 and seq >= ? order by seq limit ?"  # noqa: S608 - constants
+NEXT = "select seq from chunk where seq > ? order by seq limit 1"
 COVERING = "select max(seq) from chunk where seq <= ?"
 
 
@@ -36,17 +39,31 @@ class Ask:
         return found.records >= self.records or found.readings >= self.readings
 
 
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A chunk nobody can read.
+
+    Attributes:
+        last: the last number it can have held; None: it is the newest.
+        readings: how many it says it held; that may be as wrong as the rest.
+    """
+
+    first: int
+    last: int | None
+    readings: object
+
+
 @dataclass(slots=True)
 class Found:
     """What was read.
 
     Attributes:
-        damaged: ranges of rows whose CRC was wrong.
+        damaged: chunks whose CRC was wrong.
         incomplete: the card could not be read; what is missing may still be there.
     """
 
     chunks: list[Chunk] = field(default_factory=list)
-    damaged: list[Range] = field(default_factory=list)
+    damaged: list[Damage] = field(default_factory=list)
     records: int = 0
     readings: int = 0
     incomplete: bool = False
@@ -74,7 +91,7 @@ def _read_stretch(
     for row in _rows(db, ask, number):
         first, last = row[0], row[1]
         if not ask.settled.covers(first, last):
-            _judge(row, shapes, found)
+            _judge(db, row, shapes, found)
             if ask.full(found):
                 return None
         elif (beyond := ask.settled.next_missing(last)) > last + 1:
@@ -90,11 +107,22 @@ def _rows(db: Database, ask: Ask, number: int) -> Iterator[Any]:
     return (row for row in rows if row[1] >= number)
 
 
-def _judge(row: Any, shapes: Mapping[int, Shape], found: Found) -> None:
+def oldest(
+    db: Database, shapes: Mapping[int, Shape], span: tuple[int, int], *, ordinary: bool
+) -> Found:
+    """Chunks whoever has settled them, from a number on and so many; without alarms if asked."""
+    found = Found()
+    for row in db.rows(ORDINARY if ordinary else FROM, span):
+        _judge(db, row, shapes, found)
+    return found
+
+
+def _judge(db: Database, row: Any, shapes: Mapping[int, Shape], found: Found) -> None:
     try:
         found.add(unpacked(row, shapes))
     except Damaged:
-        found.damaged.append((row[0], row[1]))
+        following = db.one(NEXT, (row[0],))
+        found.damaged.append(Damage(row[0], following[0] - 1 if following else None, row[3]))
 
 
 def unpacked(row: Any, shapes: Mapping[int, Shape]) -> Chunk:

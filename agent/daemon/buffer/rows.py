@@ -118,6 +118,15 @@ def losses(db: Database) -> Iterator[tuple[int, LossEntry]]:
         yield row[0], loss_of(row)
 
 
+def lost(db: Database) -> dict[str, dict[str, int]]:
+    """Readings by destination and reason."""
+    found: dict[str, dict[str, int]] = {}
+    query = "select destination, reason, sum(readings) from loss group by destination, reason"
+    for destination, reason, readings in db.rows(query):
+        found.setdefault(destination, {})[reason] = readings
+    return found
+
+
 def loss_of(row: Sequence[Any]) -> LossEntry:
     """A line of the ledger from its row."""
     return LossEntry(

@@ -78,6 +78,17 @@ class Stock:
             self.version += 1
         return urgent
 
+    def running_ns(self) -> int:
+        """How long the gateway has run in its life."""
+        now = self.clock.now()
+        era = self.eras.get(max(self.eras, default=0))
+        return era.running_at(now.mono_ns) if era and era.boot == now.boot else 0
+
+    def running_at(self, era: int, us: int) -> int:
+        """The same, at a moment of an era."""
+        known = self.eras.get(era)
+        return known.running_at(us * 1000) if known else 0
+
     def settled(self, through: int) -> None:
         """Every destination has all up to here."""
         self.shelf.settled(through)
@@ -92,12 +103,19 @@ class Stock:
 
 @dataclass(slots=True)
 class Picking:
-    """Records for one batch, out of chunks that may hold more than is wanted."""
+    """Records for one batch, out of chunks that may hold more than is wanted.
+
+    Attributes:
+        expected: the next number, if none is missing.
+        holes: by number, from where on nothing lies before it.
+    """
 
     stock: Stock
     settled: Settled
     limits: Limits
+    expected: int
     records: list[Record] = field(default_factory=list)
+    holes: dict[int, int] = field(default_factory=dict)
     last: int = 0
     blocked: bool = False
     _readings: int = 0
@@ -122,6 +140,9 @@ class Picking:
             self.records.append(
                 Record(life.epoch, number - life.shift, device, time_ns, values, quality)
             )
+            if number > self.expected:
+                self.holes[number] = self.expected
+            self.expected = number + 1
             self.last = number
         return True
 

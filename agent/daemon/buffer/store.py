@@ -18,7 +18,7 @@ from agent.daemon.buffer.lives import Lives
 from agent.daemon.buffer.model import Count, Cursor, Done, Opened, Order
 from agent.daemon.buffer.ram import Refuge
 from agent.daemon.buffer.ranges import Settled
-from agent.daemon.buffer.reading import Ask, Found, read
+from agent.daemon.buffer.reading import Ask, Found, oldest, read
 from agent.daemon.buffer.tables import DELETES_MAX, Tables
 from agent.daemon.buffer.trouble import BrokenError, FullError, Trouble, kind_of, said
 from agent.daemon.buffer.witness import Witness, WitnessFile, sync_folder
@@ -26,6 +26,7 @@ from agent.sample import Instant
 
 ATTEMPTS = 3  # an I/O error means "outcome unknown": reopen, look, write the same again
 WITNESS_NS = 60_000_000_000
+MEASURE_COMMITS = 16  # between looks how large the file is, which cost a little each
 NEARLY = 0.9  # of the pages in use: then it is the quota that is full, not the file system
 
 
@@ -91,7 +92,15 @@ class Store:
         if refuge is None:
             return self._read(ask)
         found = self._read(replace(ask, end=min(ask.end, refuge.disk_end)))
-        return found if found.chunks else refuge.read(ask)
+        return found if found.chunks or found.damaged else refuge.read(ask)
+
+    def oldest(self, number: int, limit: int, ordinary: bool) -> Found:  # noqa: FBT001 - a thread's arguments have no names
+        """So many chunks from a number on, whoever has settled them; without alarms if asked."""
+        try:
+            return oldest(self._db, self._tables.shapes.by_id, (number, limit), ordinary=ordinary)
+        except sqlite3.Error as error:
+            self._trouble = said(error)
+            return Found(incomplete=True)
 
     def close(self, now: Instant) -> None:
         """Write down where we are, empty the WAL, let go; a broken disk keeps what it has."""
@@ -173,6 +182,8 @@ class Store:
         tables.committed(accepted)
         tables.meta.fullest = max(tables.meta.fullest, readings)
         self._db.wrote(size)
+        if deleted or order.drop or self._db.commits % MEASURE_COMMITS == 0:
+            tables.measure()
         return Done(
             chunks=order.chunks,
             eras=eras,
@@ -186,8 +197,7 @@ class Store:
     def _look_after(self, now: Instant) -> None:
         """Checkpoint, witness, ballast: what fails here does not undo the commit."""
         try:
-            if self._db.checkpoint_when_due():
-                self._tables.measure()
+            self._db.checkpoint_when_due()
             if now.mono_ns >= self._witness_at_ns:
                 self._vouch(now, clean=False)
                 self._ballast.restore()

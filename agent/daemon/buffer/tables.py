@@ -75,6 +75,8 @@ class Tables:
         return Opened(
             news=news,
             space=self.space,
+            thinned=(self.meta.minutes, self.meta.quarters),
+            lost=rows.lost(self._db),
             cursors=cursors,
             lives=Lives(self.lives.known),
             eras=list(self.eras.by_id.values()),
@@ -120,15 +122,20 @@ class Tables:
         self._enter(order)
         for key, loss in order.ledger.items():
             rows.save_loss(db, key, loss)
-        for first, last in order.drop:
-            db.execute(DROP, (first, last))
-        for chunk in order.replace:
-            self.put(chunk)
+        self._make_room(order)
         left = DELETES_MAX
         for first, last in order.delete:
             if left > 0:
                 left -= self.delete((first, last), left)
         return DELETES_MAX - left
+
+    def _make_room(self, order: Order) -> None:
+        for first, last in order.drop:
+            self._db.execute(DROP, (first, last))
+        for chunk in order.replace:
+            self.put(chunk)
+        if order.thinned is not None:
+            self.meta.minutes, self.meta.quarters = order.thinned
 
     def delete(self, numbers: Range, limit: int) -> int:
         """Delete chunks that lie wholly in a range, oldest first; returns how many."""
@@ -164,7 +171,10 @@ class Tables:
         """Give some free pages back to the file system, where there are many."""
         space = self.space
         if space.free_bytes * FREE_SHARE > space.used_bytes + VACUUM_PAGES * PAGE_BYTES:
-            self._db.rows(f"pragma incremental_vacuum({VACUUM_PAGES})")
+            for _ in range(
+                VACUUM_PAGES
+            ):  # sqlite3 steps once, which is one page, whatever is asked
+                self._db.execute("pragma incremental_vacuum(1)")
 
     def measure(self) -> None:
         """Look how large the file is."""
