@@ -123,4 +123,5 @@ class Gateway:
         for name, destination in self.plan.destinations.items():
             opens = partial(parts.cloud_of, destination, self.plan.site.id, self._config_dir)
             outbox = self.buffer.outbox(name)
+            outbox.keep(destination.keep_offline_s)
             yield name, Uplink(destination, opens, outbox, self.health, self.clock)
