@@ -1,35 +1,32 @@
 """Listens to the sensors around one Bluetooth adapter, and visits those that want to be asked."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
 from agent.driver import (
-    DeviceFault,
     Discovered,
     Driver,
     DriverError,
-    Instant,
     Json,
     Reading,
-    Sample,
     Secret,
     Sink,
-    Value,
+    Traffic,
 )
 from agent.plan import from_json
 from drivers.bluetooth.adverts import Listener
 from drivers.bluetooth.decoders import DECODERS, DISCOVERABLE
+from drivers.bluetooth.delivery import Delivery
 from drivers.bluetooth.discovery import Discovery
 from drivers.bluetooth.inbox import Inbox
-from drivers.bluetooth.plan import Pick, RadioPlan, Timing
+from drivers.bluetooth.plan import RadioPlan, Timing
 from drivers.bluetooth.radio import Radio, shaped
 from drivers.bluetooth.readings import Desk
 from drivers.bluetooth.rounds import Rounds
-
-FAULT_EVERY_S = 10.0  # a sensor without its key says so with every packet; once is enough
+from drivers.bluetooth.tap import Tap
 
 
 def open_driver(spec: Json, secrets: Mapping[str, Secret]) -> Driver:
@@ -54,9 +51,10 @@ class BluetoothDriver:
         self._listeners = {
             beacon.mac: Listener(beacon, secrets.get(beacon.key or "")) for beacon in plan.beacons
         }
-        self._rounds = Rounds(plan.sensors, self._timing)
+        self._tap = Tap()
+        self._rounds = Rounds(plan.sensors, self._timing, self._tap)
         self._desk = Desk(plan, self._rounds, self._timing)
-        self._quiet_until_s: dict[str, float] = {}
+        self._delivery = Delivery(self._listeners, self._desk, self._tap)
         self._discoveries: list[Discovery] = []
         self._radio: Radio | None = None
 
@@ -84,12 +82,16 @@ class BluetoothDriver:
             with self._desk.open(sink):
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._radio.run(), name=f"scan {self._plan.adapter}")
-                    group.create_task(self._deliver(inbox, sink), name="advertisements")
+                    group.create_task(self._delivery.run(inbox, sink), name="advertisements")
                     group.create_task(self._rounds.run(sink), name="visits")
         except BaseExceptionGroup as errors:
             raise _foremost(errors) from errors
         finally:
             self._radio = None
+
+    def traffic(self) -> AsyncGenerator[Traffic, None]:
+        """What the sensors of the plan say, from now on."""
+        return self._tap.traffic()
 
     async def discover(self, for_s: float) -> Sequence[Discovered]:
         """Everybody who advertises, configured or not.
@@ -132,41 +134,6 @@ class BluetoothDriver:
         found = [pattern for decoder in sorted(named) for pattern in DECODERS[decoder].patterns]
         visited = DISCOVERABLE if self._plan.sensors else ()
         return list(dict.fromkeys([*found, *visited]))
-
-    async def _deliver(self, inbox: Inbox, sink: Sink) -> None:
-        while True:
-            info = await inbox.take()
-            listener = self._listeners[info.address]
-            device = listener.beacon.device
-            try:
-                found = list(listener.listen(info))
-            except DeviceFault as fault:
-                self._complain(device, fault, info.time, sink)
-                continue
-            if found:
-                await self._put(device, found, info.at, sink)
-
-    async def _put(
-        self,
-        device: str,
-        found: Sequence[tuple[Pick, Value | DeviceFault]],
-        at: Instant,
-        sink: Sink,
-    ) -> None:
-        values: dict[str, Value] = {}
-        for pick, one in found:
-            if isinstance(one, DeviceFault):
-                sink.fault(device, pick.point, one)
-            else:
-                values[pick.point] = one
-        self._desk.arrived(device, at, values)
-        await sink.put(Sample(device, at, values))
-
-    def _complain(self, device: str, fault: DeviceFault, now_s: float, sink: Sink) -> None:
-        self._desk.failed(device, fault)
-        if now_s >= self._quiet_until_s.get(device, now_s):
-            self._quiet_until_s[device] = now_s + FAULT_EVERY_S
-            sink.fault(device, None, fault)
 
 
 def _foremost(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -8,6 +8,7 @@ from bleak.backends.device import BLEDevice
 from agent.driver import DeviceFault, Sample, Sink, Value
 from drivers.bluetooth.gatt import Answers, Visitor
 from drivers.bluetooth.plan import Sensor, Timing
+from drivers.bluetooth.tap import Tap
 
 
 class Rounds:
@@ -16,11 +17,13 @@ class Rounds:
     Args:
         sensors: who, what and how often.
         timing: what is waited for.
+        tap: where people look on.
     """
 
-    def __init__(self, sensors: Sequence[Sensor], timing: Timing) -> None:
+    def __init__(self, sensors: Sequence[Sensor], timing: Timing, tap: Tap) -> None:
         self._visitors = {sensor.mac: Visitor(sensor, timing.connect_s) for sensor in sensors}
         self._timing = timing
+        self._tap = tap
         self._one_at_a_time = asyncio.Lock()
         self._appeared = asyncio.Event()
 
@@ -73,6 +76,7 @@ class Rounds:
         try:
             answers = await self.ask(sensor.mac)
         except DeviceFault as fault:
+            self._tap.visited(sensor.device, sink.now(), {}, fault)
             sink.fault(sensor.device, None, fault)
             return
         values: dict[str, Value] = {}
@@ -81,4 +85,6 @@ class Rounds:
                 sink.fault(sensor.device, point, answer)
             else:
                 values[point] = answer
-        await sink.put(Sample(sensor.device, sink.now(), values))
+        at = sink.now()
+        self._tap.visited(sensor.device, at, values)
+        await sink.put(Sample(sensor.device, at, values))

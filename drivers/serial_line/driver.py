@@ -1,7 +1,7 @@
 """Listens to one serial line and gives every device on it its own samples."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from agent.driver import (
     Sample,
     Secret,
     Sink,
+    Traffic,
 )
 from agent.errors import DeviceNotFoundError, NotFoundError
 from agent.plan import from_json
@@ -24,6 +25,7 @@ from drivers.serial_line.frames import Damage, Framer, Line
 from drivers.serial_line.plan import Found, LinePlan, Pick, Speaker
 from drivers.serial_line.port import SYSTEM, Port, gone, identity
 from drivers.serial_line.readers import framer_of, reader
+from drivers.serial_line.tap import Tap
 
 FAULT_EVERY_NS = 1_000_000_000  # a damaged line counts like a sample: about one a second
 LOOK = "Look at the plug, the cable and `line:`, which says {line}."
@@ -80,6 +82,11 @@ class LineDriver:
         self._patience = patience or Patience()
         self._listeners = [_Listener(speaker) for speaker in plan.speakers]
         self._open = False
+        self._tap = Tap()
+
+    def traffic(self) -> AsyncGenerator[Traffic, None]:
+        """Every line from now on, and whose it is."""
+        return self._tap.traffic()
 
     async def run(self, sink: Sink) -> None:
         """Listen until cancelled.
@@ -153,7 +160,9 @@ class LineDriver:
 
     async def _take(self, piece: Line | Damage, sink: Sink) -> None:
         if isinstance(piece, Damage):
-            self._blame(DeviceFault(Reason.DAMAGED, f"damaged: {piece.value}"), sink)
+            damage = DeviceFault(Reason.DAMAGED, f"damaged: {piece.value}")
+            self._tap.heard(sink.now(), None, "", damage)
+            self._blame(damage, sink)
             return
         claimed = [one for one in self._listeners if one.reader.claims(piece.text)]
         for listener in claimed:
@@ -163,6 +172,7 @@ class LineDriver:
 
     async def _hear(self, listener: _Listener, line: Line, sink: Sink) -> None:
         found: dict[str, Found] = {}
+        at = sink.now()
         try:
             for pick, one in listener.reader.decode(line.text):
                 if isinstance(one, DeviceFault):
@@ -170,10 +180,12 @@ class LineDriver:
                 else:
                     found[pick.point] = one
         except DeviceFault as fault:
+            self._tap.heard(at, listener.device, line.text, fault)
             if not line.first:  # its beginning may have been before we came
                 self._fault(listener, fault, sink)
             return
-        if done := listener.cycle.add(found, sink.now()):
+        self._tap.heard(at, listener.device, line.text)
+        if done := listener.cycle.add(found, at):
             await self._put(listener, done, sink)
 
     async def _finish(self, sink: Sink) -> None:
@@ -190,6 +202,7 @@ class LineDriver:
 
     def _inspect(self, text: str, sink: Sink) -> None:
         """A line that nobody claims: another sentence is fine, noise is somebody's fault."""
+        self._tap.heard(sink.now(), None, text)
         for listener in self._listeners:
             try:
                 listener.reader.inspect(text)

@@ -130,6 +130,23 @@ async def test_reading_on_demand_waits_for_the_next_advertisement(bluez: Bluez) 
     assert (reading.point, reading.value, reading.source) == ("humidity", 53.49, "humidity")
 
 
+async def test_who_looks_on_sees_what_is_said_and_what_is_wrong_with_it(bluez: Bluez) -> None:
+    async with listening(bluez, radio_plan(COLD_ROOM, FREEZER)) as (_, driver):
+        traffic = driver.traffic()
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(anext(traffic), name="look on")
+            await asyncio.sleep(0)
+            bluez.hear(ruuvi())
+        said = first.result()
+        bluez.hear(ENCRYPTED)
+        silent = await anext(traffic)
+        await traffic.aclose()
+    assert (said.device, said.fault, said.asked) == ("cold-room", "", "")
+    assert said.means == "temperature 24.3  humidity 53.49  battery 2.977  -60 dBm"
+    assert said.said.startswith("0499 05 12 FC")
+    assert (silent.device, silent.fault) == ("freezer", "heard, but encrypted")
+
+
 async def test_without_d_bus_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus")
     with pytest.raises(DriverError, match="no D-Bus") as caught:

@@ -140,6 +140,36 @@ async def test_reading_on_demand_waits_for_what_the_device_says_next(line: Pty) 
     assert readings["temperature"].quality is Quality.NO_VALUE
 
 
+async def test_who_looks_on_sees_every_line_and_whose_it_is(line: Pty) -> None:
+    async with listening(line_plan(line.path)) as (_, driver):
+        traffic = driver.traffic()
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(anext(traffic), name="look on")
+            await asyncio.sleep(0)
+            line.send(WIND + nmea("GPGSV,1,1,00") + WIND.replace(b"4.1", b"9.1"))
+        seen = [first.result(), await anext(traffic), await anext(traffic)]
+        await traffic.aclose()
+    assert [one.device for one in seen] == ["weather", None, "weather"]
+    assert seen[0].means == WIND.decode().strip()
+    assert bytes.fromhex(seen[0].said) == WIND.strip()
+    assert [bool(one.fault) for one in seen] == [False, False, True]
+
+
+async def test_who_is_too_slow_misses_the_oldest_and_nobody_waits(line: Pty) -> None:
+    async with listening(line_plan(line.path, ROOM)) as (sink, driver):
+        traffic = driver.traffic()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(anext(traffic), name="look on")
+            await asyncio.sleep(0)
+            for number in range(400):
+                line.send(f"T={number} H=1\n".encode())
+                if number % 100 == 0:
+                    await asyncio.sleep(0.01)
+            await sink.heard(400)
+        assert (await anext(traffic)).means > "T=100 H=1"
+        await traffic.aclose()
+
+
 async def test_reading_a_silent_device_ends_in_words(line: Pty) -> None:
     async with listening(line_plan(line.path)) as (_, driver):
         with pytest.raises(DeviceFault, match="nothing heard") as caught:
