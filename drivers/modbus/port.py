@@ -2,8 +2,10 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import select
+import termios
 from pathlib import Path
 
 import serial  # type: ignore[import-untyped]  # pyserial has no types
@@ -49,12 +51,14 @@ class Port:
         except (OSError, ValueError) as error:  # SerialException is an OSError
             raise _refused(place, error) from error
         _tune(port, place)
+        _keep_out(port, termios.TIOCEXCL)
         self._serial, self.descriptor = port, port.fileno()
 
     def close(self) -> None:
         """Give it back; never raises."""
         port, self._serial, self.descriptor = self._serial, None, -1
         if port is not None:
+            _keep_out(port, termios.TIOCNXCL)
             port.close()
 
     def write(self, data: bytes) -> None:
@@ -108,6 +112,12 @@ def adapter(port: str) -> str:
     number = name.rpartition("_")[2]
     numbered = len(number) >= SHORTEST_SERIAL and any(c.isdigit() for c in number)
     return number if "/by-id/" in port and numbered else port
+
+
+def _keep_out(port: serial.Serial, how: int) -> None:
+    """Programs that do not ask for a lock are kept out by the kernel, until we let go."""
+    with contextlib.suppress(OSError):  # the adapter may be gone already
+        fcntl.ioctl(port.fileno(), how)
 
 
 def _tune(port: serial.Serial, place: SerialPort) -> None:

@@ -223,7 +223,8 @@ class _Talker:
                 return answer
             missing = self._framing.length(request) - len(heard)
             if missing > FIFO and heard.startswith(request.begins):
-                self._doze(missing * self._place.character_s - AHEAD_S)
+                # up to a FIFO of it has left the device already
+                self._doze((missing - FIFO) * self._place.character_s - AHEAD_S)
         return None
 
     def _doze(self, seconds: float) -> None:
