@@ -14,6 +14,7 @@ from agent.clock import SystemClock
 from agent.cloud import Place, Unreachable
 from agent.cloud.http.answer import ANSWER_MAX, Answer, retry_after, unpacked
 from agent.cloud.tls import explain
+from agent.errors import FieldpostError
 
 CONNECT_S = 15.0  # name, TCP and TLS together; a satellite link needs five
 KEEPALIVE_S = 120.0  # an upload every minute must not pay for a handshake each
@@ -128,7 +129,11 @@ class HttpClient:
             location=headers.get("location"),
         )
 
-    def _failed(self, error: httpx.HTTPError) -> Unreachable:
+    def _failed(self, error: httpx.HTTPError) -> FieldpostError:
+        if isinstance(error, httpx.LocalProtocolError):
+            # its text would show the credentials
+            message = f"what should be sent to {self.host} is no valid request"
+            return Misconfigured(message, action="store its token or bundle again")
         if isinstance(error, httpx.ConnectTimeout):
             return Unreachable(f"{self.host} does not answer in time")
         if isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol):

@@ -36,7 +36,7 @@ from agent.cloud.http.client import HttpClient, Post
 from agent.cloud.suspicion import Suspicion
 from agent.cloud.tls import Trust
 from agent.plan import Json, from_json
-from agent.secret import Secret
+from agent.secret import Secret, SecretError
 
 VERSION = 1
 DEADLINE_S = 60.0
@@ -156,8 +156,16 @@ def open_cloud(gateway: str, spec: Json, secrets: Mapping[str, Secret]) -> HttpC
     """
     plan = from_json(Plan, spec)
     client = HttpClient(plan.url, plan.trust.context(secrets))
-    token = secrets[plan.token].reveal() if plan.token else None
+    token = _token(secrets[plan.token]) if plan.token else None
     return HttpCloud(gateway, plan, client, token)
+
+
+def _token(secret: Secret) -> str:
+    token = secret.reveal()
+    if not token or not token.isascii() or not token.isprintable():
+        message = f"secret '{secret.name}' is empty, or is no token"
+        raise SecretError(message, action=f"fieldpost secret set {secret.name}")
+    return token
 
 
 def _one_epoch(records: Sequence[Record]) -> list[Record]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from agent.cloud import BatchRefused, Receipt, Record, Unreachable
+from agent.cloud.suspicion import Suspicion
 from agent.cloud.tesaiot.account import Account
 from agent.cloud.tesaiot.answers import problem, stored_one, storing_failed
 from agent.cloud.tesaiot.batches import NOTHING_LEFT
@@ -10,8 +11,7 @@ from agent.errors import FieldpostError
 from agent.plan import Json
 
 PATH = "/api/v1/telemetry"
-TRIES = 2  # of a record that failed to be stored while others were
-FAILURES_MAX = 2  # in a row: then it is the platform and not the records
+FAILURES_MAX = 2  # in one batch: then it is the platform and not the records
 
 
 class Singles:
@@ -19,48 +19,51 @@ class Singles:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._failures: dict[tuple[str, int], int] = {}
+        self._suspicion = Suspicion()
 
     async def send(self, records: Sequence[Record]) -> Receipt:
         """Send until all are answered or the platform stops answering.
 
-        A record that cannot be stored is left behind while the others go on. Once it has failed
-        twice with one stored in between, it is to blame.
+        A record that cannot be stored is left behind while the others go on; when it fails again
+        and again while others are stored, it is to blame.
 
         Raises:
             FieldpostError: as `Cloud.send`, when not one record was answered.
         """
         accepted: set[int] = set()
         refused: dict[int, str] = {}
-        failed: dict[int, FieldpostError] = {}
+        failures: list[FieldpostError] = []
         for index, record in enumerate(records):
             try:
-                accepted |= await self._one(index, record, refused)
+                await self._store(record)
             except BatchRefused as error:
                 refused[index] = error.message
             except FieldpostError as error:
-                failed[index] = error
-                if not isinstance(error, NotStored) or len(failed) >= FAILURES_MAX:
+                failures.append(error)
+                if self._is_to_blame(error, record, len(records)):
+                    refused[index] = error.message
+                elif not isinstance(error, NotStored) or len(failures) >= FAILURES_MAX:
                     break
-        if accepted:
-            refused |= self._blamed(records, failed)
-        if failed and not accepted and not refused:
-            raise next(iter(failed.values()))
+            else:
+                accepted.add(index)
+                self._suspicion.passed(whole=len(accepted) == len(records))
+        if failures and not accepted and not refused:
+            raise failures[0]
         return Receipt(accepted, refused)
 
-    async def _one(self, index: int, record: Record, refused: dict[int, str]) -> set[int]:
+    def _is_to_blame(self, error: FieldpostError, record: Record, waiting: int) -> bool:
+        return isinstance(error, NotStored) and self._suspicion.failed(record, 1, waiting)
+
+    async def _store(self, record: Record) -> None:
         if self._account.in_future(record):
-            message = "it is stamped later than this gateway's clock"
-            raise NotStored(message)
+            message = "what waits is stamped later than this gateway's clock"
+            raise Unreachable(message, action="fieldpost doctor gateway")
         entry = self._account.encode(record)
         if entry is None:
-            refused[index] = NOTHING_LEFT
-            return set()
-        await self._store(entry)
-        self._failures.pop((record.epoch, record.seq), None)
-        return {index}
+            raise BatchRefused(NOTHING_LEFT)
+        await self._post(entry)
 
-    async def _store(self, entry: Json) -> None:
+    async def _post(self, entry: Json) -> None:
         answer = await self._account.post(PATH, entry)
         host, device_id = self._account.client.host, self._account.device_id
         if storing_failed(answer):
@@ -70,20 +73,6 @@ class Singles:
         if not stored_one(answer, device_id):
             message = f"{host} answers, but not with a receipt"
             raise Unreachable(message)
-
-    def _blamed(
-        self, records: Sequence[Record], failed: dict[int, FieldpostError]
-    ) -> dict[int, str]:
-        blamed = {}
-        for index, error in failed.items():
-            if not isinstance(error, NotStored):
-                continue
-            key = records[index].epoch, records[index].seq
-            self._failures[key] = self._failures.get(key, 0) + 1
-            if self._failures[key] >= TRIES:
-                blamed[index] = error.message
-                del self._failures[key]
-        return blamed
 
 
 class NotStored(Unreachable):
