@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from agent.clock import SystemClock
-from agent.cloud import Place, Unreachable
+from agent.cloud import Misconfigured, Unreachable
 from agent.cloud.http.answer import ANSWER_MAX, Answer, retry_after, unpacked
 from agent.cloud.tls import explain
-from agent.errors import FieldpostError
 
 CONNECT_S = 15.0  # name, TCP and TLS together; a satellite link needs five
 KEEPALIVE_S = 120.0  # an upload every minute must not pay for a handshake each
@@ -79,6 +78,10 @@ class HttpClient:
         except TimeoutError as error:
             message = f"{self.host} has not answered within {post.deadline_s:.0f} s"
             raise TimedOut(message) from error
+        except httpx.LocalProtocolError:
+            message = f"what should be sent to {self.host} is no valid request"
+            action = "store its token or bundle again"
+            raise Misconfigured(message, action=action) from None  # the cause shows credentials
         except httpx.HTTPError as error:
             raise explain(error, self.host) or self._failed(error) from error
         except httpx.InvalidURL as error:
@@ -129,11 +132,7 @@ class HttpClient:
             location=headers.get("location"),
         )
 
-    def _failed(self, error: httpx.HTTPError) -> FieldpostError:
-        if isinstance(error, httpx.LocalProtocolError):
-            # its text would show the credentials
-            message = f"what should be sent to {self.host} is no valid request"
-            return Misconfigured(message, action="store its token or bundle again")
+    def _failed(self, error: httpx.HTTPError) -> Unreachable:
         if isinstance(error, httpx.ConnectTimeout):
             return Unreachable(f"{self.host} does not answer in time")
         if isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol):
