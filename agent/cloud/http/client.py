@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from agent.clock import SystemClock
-from agent.cloud import Misconfigured, Unreachable
+from agent.cloud import Misconfigured, Place, Unreachable
 from agent.cloud.http.answer import ANSWER_MAX, Answer, retry_after, unpacked
 from agent.cloud.tls import explain
 
