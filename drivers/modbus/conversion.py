@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from agent.sample import Value
+from drivers.modbus import moments
 from drivers.modbus.plan import Companion, Conversion, Operation
 
 Raw = int | float | bytes
@@ -17,8 +18,7 @@ class Undecodable(ValueError):
 
 def converter(how: Conversion) -> Callable[[Raw | Value], Value | None]:
     """A function from the raw value to the value; None means that the device has none."""
-    steps = {"text": _text, "bcd": _bcd, "decimal": _decimal, "bits": _bits, "flag": _bits}
-    step = steps.get(how.kind)
+    step = STEPS.get(how.kind)
     number = _linear(how)
     absent, flag = frozenset(how.absent), how.kind == "flag"
 
@@ -29,7 +29,7 @@ def converter(how: Conversion) -> Callable[[Raw | Value], Value | None]:
         if isinstance(value, str):
             return value or None
         if how.labels:
-            return how.labels.get(f"{value}", f"{value}")
+            return how.labels.get(str(value), str(value))
         return bool(value) if flag else number(value)  # type: ignore[arg-type]  # bytes are gone
 
     return convert
@@ -109,6 +109,36 @@ def _decimal(raw: Raw | Value, _: Conversion) -> int:
 
 def _bits(raw: Raw | Value, how: Conversion) -> int:
     return int(raw) >> how.low_bit & (1 << how.bits) - 1
+
+
+def _signed(raw: Raw | Value, how: Conversion) -> int:
+    value = _bits(raw, how)
+    return value - (1 << how.bits) if value >> how.bits - 1 else value
+
+
+def _flags(raw: Raw | Value, how: Conversion) -> str:
+    """The names of the bits that are set; a bit without a name is named by its number."""
+    bits = [n for n in range(int(raw).bit_length()) if int(raw) >> n & 1]
+    return ", ".join(how.labels.get(f"{n}", f"bit {n}") for n in bits) or "none"
+
+
+def _moment(raw: Raw | Value, how: Conversion) -> str:
+    try:
+        return moments.READERS[how.kind](raw if isinstance(raw, bytes) else b"")
+    except ValueError as error:
+        raise Undecodable from error
+
+
+STEPS: Final[Mapping[str, Callable[[Raw | Value, Conversion], int | str]]] = {
+    "text": _text,
+    "bcd": _bcd,
+    "decimal": _decimal,
+    "bits": _bits,
+    "flag": _bits,
+    "signed": _signed,
+    "flags": _flags,
+    **dict.fromkeys(moments.READERS, _moment),
+}
 
 
 def companions(conversions: Mapping[str, Conversion]) -> Mapping[str, Companion]:

@@ -36,11 +36,11 @@ def encoded(unit: Unit, field: Field, value: Value) -> Encoded:
     how = unit.conversions.get(field.point, Conversion())
     if field.table.of_bits:
         return _switch(field.point, value)
-    if how.companion is not None or how.kind in {"bcd", "decimal", "text"}:
-        message = f"a {how.kind} that needs more than one step cannot be written"
-        raise NotWritableError(message)
     if how.kind in {"flag", "bits"}:
         return _mask(field, how, value)
+    if how.companion is not None or how.kind != "number":
+        message = f"{field.point} cannot be written: only numbers, switches and bits can"
+        raise NotWritableError(message)
     number = _number(field.point, how, value)
     _within(unit, field.point, number)
     return _registers(field, (number - how.offset) / how.scale)

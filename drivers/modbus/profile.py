@@ -23,7 +23,10 @@ from drivers.modbus.plan import DIGIT, Order, Table
 from drivers.modbus.shape import NUMBERS, Shape, shape
 
 LAST_ADDRESS: Final = 65535
-SHAPES: Final = (*NUMBERS, "text(n)", "bits", "bit(n)", "bits(a-b)", "bcd", "decimal(n)")
+SHAPES: Final = (
+    *NUMBERS, "uint8h", "uint8l", "int8h", "int8l", "text(n)", "bits", "bit(n)", "bits(a-b)",
+    "flags", "bcd", "decimal(n)", "time(unix)", "time(words)", "time(pairs)", "time(cp56)",
+)  # fmt: skip
 _HEX: Final = re.compile(r"(0x[0-9A-Fa-f]{1,16})( 0x[0-9A-Fa-f]{1,16})*")
 _MANUAL: Final = re.compile(r"[0134]\d{4,5}")
 

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from drivers.modbus import moments
+
 NUMBERS: Final = {
     "int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "int64": "q", "uint64": "Q",
     "float16": "e", "float32": "f", "float64": "d",
@@ -15,6 +17,7 @@ FLOATS: Final = frozenset("efd")
 LONGEST_TEXT: Final = 250  # bytes: what one request carries
 DIGITS_A_REGISTER: Final = 4
 REGISTER_BITS: Final = 16
+BYTE: Final = 8
 _CALL: Final = re.compile(r"(text|bcd|decimal|bit|bits)\((\d{1,3})(?:\s*-\s*(\d{1,3}))?\)")
 
 
@@ -74,4 +77,11 @@ _PLAIN: Final = {
     **{name: Shape(code, WIDTH[code]) for name, code in NUMBERS.items()},
     "bits": Shape("H"),
     "bcd": Shape("H", kind="bcd"),
+    "flags": Shape("H", kind="flags"),
+    "flags(32)": Shape("I", 2, kind="flags"),
+    "uint8h": Shape("H", kind="bits", low_bit=BYTE, bits=BYTE),
+    "uint8l": Shape("H", kind="bits", bits=BYTE),
+    "int8h": Shape("H", kind="signed", low_bit=BYTE, bits=BYTE),
+    "int8l": Shape("H", kind="signed", bits=BYTE),
+    **{f"time({n})": Shape(f"{b}s", b // 2, f"time-{n}") for n, b in moments.BYTES.items()},
 }

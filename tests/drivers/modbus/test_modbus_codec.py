@@ -12,6 +12,7 @@ from drivers.modbus.codec import BlockCodec
 from drivers.modbus.conversion import Undecodable, combined, converter
 from drivers.modbus.layout import Field, block_of, fields_of, pieces
 from drivers.modbus.plan import Companion, Conversion, Operation, Order, Table
+from drivers.modbus.shape import shape
 
 
 def one(
@@ -91,6 +92,49 @@ def test_a_nan_that_the_profile_knows_is_no_fault() -> None:
 )
 def test_conversions(code: str, wire: str, how: Conversion | None, value: object) -> None:
     assert one(code, bytes.fromhex(wire), how=how) == (value, [])
+
+
+NAMES = {"0": "overload", "3": "door open"}
+
+
+@pytest.mark.parametrize(
+    ("as_", "wire", "value"),
+    [
+        ("uint8h", "AB12", 0xAB),
+        ("uint8l", "AB12", 0x12),
+        ("int8h", "FE12", -2),
+        ("int8l", "1280", -128),
+        ("bits(4-7)", "00A5", 0xA),
+        ("bits(12-19)", "00012000", 0x12),
+        ("bit(15)", "8000", True),
+        ("flags", "0009", "overload, door open"),
+        ("flags", "0002", "bit 1"),
+        ("flags", "0000", "none"),
+        ("flags(32)", "00010000", "bit 16"),
+        ("bcd(8)", "20261123", 20261123),
+        ("decimal(12)", "000100020003", 100020003),
+        ("text(5)", "534D413100", "SMA1"),
+        ("time(unix)", "67413F00", "2024-11-23T02:33:36Z"),
+        ("time(words)", "07EA000B0017000E002E0039", "2026-11-23T14:46:57"),
+        ("time(pairs)", "1A0B170E2E39", "2026-11-23T14:46:57"),
+        ("time(cp56)", "001A0B170E2EDEA8", "2026-11-23T14:46:57"),
+        ("time(words)", "000000000000000000000000", None),
+    ],
+)
+def test_every_kind_of_value_of_a_profile_is_read(as_: str, wire: str, value: object) -> None:
+    form = shape(as_)
+    assert form is not None
+    labels = NAMES if form.kind == "flags" else {}
+    how = Conversion(kind=form.kind, low_bit=form.low_bit, bits=form.bits, labels=labels)
+    payload = bytes.fromhex(wire).ljust(2 * form.registers, b"\0")
+    block = block_of([Field("x", Table.HOLDING, 7, form.code, form.registers)])
+    decoded = BlockCodec(block, {"x": how}).decode(payload)
+    assert (decoded.values.get("x"), decoded.unreadable) == (value, [])
+
+
+def test_a_date_that_does_not_exist_is_unreadable() -> None:
+    how = Conversion(kind="time-words")
+    assert one("12s", bytes.fromhex("07EA000D001F000000000000"), how=how) == (None, ["x"])
 
 
 def test_what_is_no_bcd_digit_is_unreadable() -> None:
