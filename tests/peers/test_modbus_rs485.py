@@ -74,7 +74,7 @@ async def test_noise_costs_reads_and_never_gives_a_wrong_value(bus: Rs485Bus, fa
         await sink.heard(2)
         bus.do(fault)
         verb, _ = fault.split()
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(0.8)
         bus.do(f"{verb} 0")
         known = len(sink.samples)
         await sink.heard(known + 10)
@@ -135,6 +135,30 @@ async def test_a_late_answer_is_never_taken_for_another_one(bus: Rs485Bus) -> No
         await sink.until(lambda: len({s.device for s in sink.samples}) > 1, timeout_s=8)
         await sink.heard(len(sink.samples) + 6)
     only_truth(sink)
+
+
+async def test_a_babbling_unit_costs_reads_and_never_gives_a_wrong_value(bus: Rs485Bus) -> None:
+    async with running(on(bus, 1, 2)) as sink:
+        await sink.heard(2)
+        bus.do("babble s3 170")
+        await asyncio.sleep(1.2)
+        heard = len(sink.samples)
+        bus.do("babble s3 0")
+        await sink.heard(heard + 10)
+    only_truth(sink)
+    assert heard >= 6  # of two dozen
+
+
+async def test_a_line_slower_than_its_plan_skips_and_says_so() -> None:
+    with Rs485Bus("master", "s1=1", baud=1200) as line, ExitStack() as slaves:
+        slaves.enter_context(on_line(line.port("s1"), 1, 1200))
+        async with running(on(line, 1, line="1200 8N1")) as sink:
+            reason = Reason.OVERRUN
+            await sink.until(lambda: any(f[2].reason is reason for f in sink.faults))
+            await sink.heard(3)
+    only_truth(sink)
+    error = next(e for _, _, e in sink.faults if e.reason is reason)
+    assert error.message.endswith("skipped: rs485 cannot keep up")
 
 
 async def test_an_unplugged_adapter_is_a_lost_connection_and_the_driver_runs_again(

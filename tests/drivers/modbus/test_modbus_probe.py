@@ -26,7 +26,7 @@ from drivers.modbus.probe import guesses
     ],
 )
 def test_the_plainest_guess_comes_first(words: bytes, expect: float, written: str) -> None:
-    found = [g.written for g in guesses(words, Table.INPUT, 12, expect)]
+    found = [g.written for g in guesses(words, (Table.INPUT, 12), expect, near=12)]
     if "0.0001" in written:
         assert written not in found  # no meter scales so
     else:
@@ -35,9 +35,9 @@ def test_the_plainest_guess_comes_first(words: bytes, expect: float, written: st
 
 def test_an_address_counted_from_one_is_found_one_before() -> None:
     words = struct.pack(">ff", 230.1, 1.5)
-    found = guesses(words, Table.HOLDING, 99, 230.1, near=100)
+    found = guesses(words, (Table.HOLDING, 99), 230.1, near=100)
     assert found[0].written == "{read: holding 99, as: float32}"
 
 
 def test_what_no_register_says_is_no_guess() -> None:
-    assert guesses(bytes(8), Table.INPUT, 0, 230.1) == []
+    assert guesses(bytes(8), (Table.INPUT, 0), 230.1, near=0) == []

@@ -155,6 +155,26 @@ async def test_a_converter_that_gets_no_answer_is_a_silent_unit() -> None:
     assert sink.faults[0][2].reason is Reason.NO_ANSWER
 
 
+async def test_what_is_not_a_number_is_a_fault_of_its_point_and_the_others_survive() -> None:
+    like = plant.profile("bad: holding 0 float32; good: holding 2 uint16")
+
+    def nan(asked: bytes, _: int) -> bytes:
+        return asked[:4] + b"\x00\x09" + asked[6:8] + b"\x06\x7f\xc0\x00\x00\x00\x2a"
+
+    async with peer(nan) as (_, port):
+        driver, sink = (
+            plant.driver(plant.on_host(port, [plant.device("m", 7, like)])),
+            KeepingSink(),
+        )
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(driver.run(sink), name="driver")
+            await sink.heard(2)
+            task.cancel()
+    assert dict(sink.samples[0].values) == {"good": 42}
+    device, point, error = sink.faults[0]
+    assert (device, point, error.reason) == ("m", "bad", Reason.NOT_A_NUMBER)
+
+
 async def test_silence_is_a_fault_after_three_tries() -> None:
     async with peer(lambda *_: None) as (script, port):
         like = plant.profile("x: holding 0 uint16")
