@@ -5,12 +5,14 @@ nowhere until the disk answers. What comes after it has an epoch of its own, so 
 collide with the disk's.
 """
 
+import sqlite3
 from collections import deque
 
 from agent.daemon.buffer.cutting import after, cut, size_of
 from agent.daemon.buffer.database import Database
 from agent.daemon.buffer.lives import Lives
-from agent.daemon.buffer.model import Chunk, Cursor, Done, Kind, LossEntry, Order, Refused
+from agent.daemon.buffer.model import Chunk, Cursor, Kind, LossEntry, Refused
+from agent.daemon.buffer.orders import Done, Order
 from agent.daemon.buffer.reading import Ask, Found
 from agent.daemon.buffer.tables import Tables
 from agent.daemon.buffer.trouble import BrokenError, Trouble
@@ -18,6 +20,7 @@ from agent.sample import Instant
 
 RING_BYTES = 16 << 20
 TRY_AGAIN_NS = 60_000_000_000
+UNSAID = "delete from life where first > ?"  # of an attempt that arrived although the disk erred
 
 
 class Refuge:
@@ -107,16 +110,22 @@ class Refuge:
         owed.cursors += self._cursors.values()
         owed.rejected += self._rejected
         owed.losses += self._losses
-        with self._db.transaction():
-            for chunk in [*(self._unsure.chunks or ()), *self._ring]:
-                tables.put(chunk)
-            tables.save_new()
-            tables.settle(owed)
-            seq = self._first - before.shift
-            following = self.accepted.samples + 1
-            tables.lives.begin(following, epoch=before.epoch, seq=seq, reason="disk again")
-            tables.save_lives()
-            tables.save_meta(now, self.accepted)
+        in_ram = Lives(tables.lives.known)  # holds as long as the disk has not said yes
+        try:
+            with self._db.transaction():
+                for chunk in [*(self._unsure.chunks or ()), *self._ring]:
+                    tables.put(chunk)
+                tables.save_new()
+                tables.settle(owed)
+                seq = self._first - before.shift
+                following = self.accepted.samples + 1
+                tables.lives.begin(following, epoch=before.epoch, seq=seq, reason="disk again")
+                self._db.execute(UNSAID, (self._first,))
+                tables.save_lives()
+                tables.save_meta(now, self.accepted)
+        except sqlite3.Error:
+            tables.lives = in_ram
+            raise
         tables.committed(self.accepted)
 
     def _done(self, chunks: list[Chunk], dropped: list[Chunk]) -> Done:
