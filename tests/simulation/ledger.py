@@ -43,6 +43,7 @@ class Ledger:
     destinations: tuple[str, ...]
     served: dict[Key, Served] = field(default_factory=dict)
     open: dict[str, dict[Key, int]] = field(default_factory=dict)
+    answered: dict[str, set[Key]] = field(default_factory=dict)
     floating: dict[Key, Served] = field(default_factory=dict)
     in_ram: dict[Key, int] = field(default_factory=dict)
     committed_readings: int = 0
@@ -51,6 +52,7 @@ class Ledger:
 
     def __post_init__(self) -> None:
         self.open = {name: {} for name in self.destinations}
+        self.answered = {name: set() for name in self.destinations}
 
     def serve(self, served: Served) -> None:
         self.served[served.key] = served
@@ -73,9 +75,15 @@ class Ledger:
         self.in_ram.pop(key, None)
         self.committed_samples += 1
         self.committed_readings += len(served.values)
-        for waiting in self.open.values():
-            waiting[key] = number
+        for name, waiting in self.open.items():
+            if key not in self.answered[name]:  # from RAM it may have left before
+                waiting[key] = number
         return None
+
+    def answer(self, destination: str, key: Key) -> None:
+        """A destination said that it has it."""
+        self.answered[destination].add(key)
+        self.open[destination].pop(key, None)
 
     def keep_in_ram(self, key: Key, number: int) -> None:
         self.was_in_ram = True

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.cloud import Record, TimeQuality
-from agent.daemon.buffer.model import Chunk, Done, Order
+from agent.daemon.buffer.model import (Chunk)
+from agent.daemon.buffer.orders import Done, Order
 from tests.simulation.clock import SimClock
 from tests.simulation.cloud import Identity, SimCloud, key_of
 from tests.simulation.ledger import Key, Ledger, Served
@@ -132,7 +133,7 @@ class Oracle:
                 self.wrong(f"urgent {key} had to wait for {passed[key]} ordinary requests")
 
     def acknowledged(self, cloud: SimCloud, record: Record) -> None:
-        self.ledger.open[cloud.name].pop(key_of(record), None)
+        self.ledger.answer(cloud.name, key_of(record))
 
     def died(self, since_s: float, window_s: float) -> int:
         """A process ended without a word; returns the readings that went with it."""
