@@ -226,3 +226,19 @@ async def test_a_silent_device_on_demand_is_a_fault() -> None:
         compiled = plant.on_host(port, [plant.device("m", 7, like)], timeout="30ms")
         with pytest.raises(DeviceFault, match="no answer"):
             await plant.driver(compiled).read("m", "x")
+
+
+async def test_a_write_without_an_answer_is_looked_at_and_never_repeated() -> None:
+    def deaf_to_writes(asked: bytes, _: int) -> bytes | None:
+        return good(asked, 5) if asked[7] == 3 else None
+
+    async with peer(deaf_to_writes) as (script, port):
+        like = plant.profile("x: holding 0 uint16 write=true")
+        compiled = plant.on_host(port, [plant.device("m", 7, like)], timeout="50ms")
+        driver = plant.driver(compiled)
+        with pytest.raises(
+            DeviceFault, match=r"was told x = 9 and shows 5 .no answer to the write"
+        ):
+            await driver.write("m", "x", 9)
+        assert [asked[7] for asked in script.asked] == [6, 3]
+        assert (await driver.write("m", "x", 5)).value == 5  # done, although it said nothing
