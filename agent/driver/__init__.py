@@ -31,6 +31,7 @@ from agent.driver.contract import (
     Reason,
     Sink,
 )
+from agent.driver.finding import Candidate, Finder, Mark, Place, Proof, Search, Sighting, Step
 from agent.plan import Json
 from agent.sample import Instant, Sample, Value
 from agent.secret import Secret
@@ -38,25 +39,33 @@ from agent.secret import Secret
 __all__ = [
     "Asker",
     "Asks",
+    "Candidate",
     "ConnectionState",
     "DeviceFault",
     "Discovered",
     "Discovers",
     "Driver",
     "DriverError",
+    "Finder",
     "Instant",
     "Json",
     "Listens",
+    "Mark",
     "Monitors",
     "Opens",
+    "Place",
+    "Proof",
     "Quality",
     "Question",
     "Reading",
     "Reads",
     "Reason",
     "Sample",
+    "Search",
     "Secret",
+    "Sighting",
     "Sink",
+    "Step",
     "Traffic",
     "Value",
     "Writes",

@@ -3,13 +3,14 @@
 Entry point group `fieldpost.settings` names one `ConnectionKind` for each `kind:` of a connection.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
 from agent import plan
+from agent.driver import Finder, Mark, Proof
 from agent.plan import Json
 from agent.prepare.types import Interval, Number, Seconds, Switch
 
@@ -129,6 +130,9 @@ class ConnectionKind:
         profile: model of a whole profile file of this family.
         compile: name of the connection, its settings, its devices → `Compiled`. Pure: no device,
             no network, and it never raises for what a technician wrote.
+        finder: looks for devices and registers on such connections; None where nothing can.
+        marks: what profiles know their models by, for the finder.
+        proofs: decodes the golden frames of a profile.
     """
 
     family: str
@@ -136,6 +140,9 @@ class ConnectionKind:
     device: type[DeviceSettings]
     profile: type[ProfileSettings]
     compile: Callable[[str, Settings, Sequence[DeviceInput]], Compiled]
+    finder: Finder | None = None
+    marks: Callable[[Iterable[ProfileSettings]], Iterable[Mark]] | None = None
+    proofs: Callable[[ProfileSettings], Iterable[Proof]] | None = None
 
 
 class DestinationSettings(Settings):

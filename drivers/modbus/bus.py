@@ -7,6 +7,7 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
+from agent.driver import DriverError
 from agent.secret import Secret
 from drivers.modbus.frames import (
     AsciiFraming,
@@ -16,7 +17,7 @@ from drivers.modbus.frames import (
     Silent,
     TcpFraming,
 )
-from drivers.modbus.plan import Line, Unit
+from drivers.modbus.plan import Line, SerialPort, Unit
 from drivers.modbus.requests import Request
 from drivers.modbus.serial_wire import SerialWire
 from drivers.modbus.tap import Tap
@@ -32,6 +33,10 @@ FRAMINGS: Final[Mapping[str, Callable[[], Framing]]] = {
     "ascii": AsciiFraming,
 }
 NOISE_TRIES: Final = 3  # at one percent of flipped bits, two answers of three arrive whole
+
+
+class UnfitError(Exception):
+    """This port cannot be set so."""
 
 
 class Bus:
@@ -50,7 +55,8 @@ class Bus:
 
     def __init__(self, line: Line, wire: Wire | None = None) -> None:
         self._wire = wire or wire_of(line)
-        self.tap = Tap()
+        self.tap = Tap(line)
+        self._line = line
         self._turns = Turns()
         self._users = 0
         self._opening = asyncio.Lock()
@@ -106,6 +112,27 @@ class Bus:
         ask = Ask(request, unit.timeout_s, unit.gap_s, repeatable=False)
         return await self._exchange(ask, first=True)
 
+    async def elsewise(self, place: SerialPort, unit: Unit, request: Request) -> Heard:
+        """One request with the port set differently; nobody else is asked meanwhile.
+
+        Raises:
+            Silent, Damaged: no answer.
+            UnfitError: the port cannot be set so.
+            DriverError: the line was lost.
+        """
+        await self._turns.take(first=False)
+        try:
+            await self._wire.close()
+            other = SerialWire(place, FRAMINGS[self._line.framing]())
+            try:
+                await _opened(other, place)
+                return await other.exchange(Ask(request, unit.timeout_s, unit.gap_s))
+            finally:
+                await other.close()
+                await self._wire.open()
+        finally:
+            self._turns.give()
+
     async def _exchange(self, ask: Ask, *, first: bool) -> Heard:
         if not self._turns.take_at_once():
             await self._turns.take(first=first)
@@ -119,12 +146,18 @@ class Bus:
         try:
             heard = await self._wire.exchange(ask)
         except (Silent, Damaged) as error:
-            self.tap.asked(ask, b"")
-            self.tap.missed(ask, error)
+            frame = FRAMINGS[self._line.framing]().frame(ask.request, 0)
+            self.tap.missed(ask, frame, error)
             raise
-        self.tap.asked(ask, heard.asked)
-        self.tap.answered(ask, heard)
+        self.tap.heard(ask, heard)
         return heard
+
+
+async def _opened(wire: Wire, place: SerialPort) -> None:
+    try:
+        await wire.open()
+    except DriverError as error:
+        raise UnfitError(place.written) from error
 
 
 def wire_of(line: Line, secrets: Mapping[str, Secret] | None = None) -> Wire:

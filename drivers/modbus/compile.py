@@ -1,17 +1,18 @@
 """One device, its profile and its overrides → what the driver reads of it; `prepare` alone."""
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from agent.prepare.kinds import DeviceInput
+from agent.driver import Mark
+from agent.prepare.kinds import DeviceInput, ProfileSettings
 from drivers.modbus import airtime
 from drivers.modbus.codec import HIDDEN
 from drivers.modbus.layout import Field, block_of
 from drivers.modbus.merge import Cost, Limits, merge
 from drivers.modbus.plan import Companion, Conversion, Operation, Order, Round, Unit
 from drivers.modbus.profile import ModbusPoint, ModbusProfile, Where
-from drivers.modbus.scan import Fingerprint
+from drivers.modbus.requests import read_request
 from drivers.modbus.shape import FLOATS, SIGNED, Shape
 
 EVERY_S: Final = 10.0  # where neither file nor profile says how often
@@ -84,17 +85,13 @@ def conversions_of(points: Sequence[tuple[str, ModbusPoint]]) -> dict[str, Conve
     return {name: how for name, point in points if (how := _conversion(point))}
 
 
-def fingerprints(profiles: Sequence[ModbusProfile]) -> list[Fingerprint]:
-    """What `fieldpost scan modbus` recognises models by: profiles with a mark of their own."""
-    found = []
+def marks(profiles: Iterable[ProfileSettings]) -> Iterator[Mark]:
+    """What `fieldpost scan modbus` recognises models by."""
     for profile in profiles:
-        mark = profile.identify
-        if mark is not None and mark.expect is not None:
-            table, address = mark.read
-            found.append(
-                Fingerprint(profile.profile, table, address, mark.form.registers, mark.expect)
-            )
-    return found
+        if isinstance(profile, ModbusProfile) and profile.identify is not None:
+            table, address = profile.identify.read
+            asked = read_request(1, table, address, profile.identify.form.registers)
+            yield Mark(profile.profile, asked.pdu, profile.identify.expect)
 
 
 def fields_of_profile(points: Sequence[tuple[str, ModbusPoint]], order: Order) -> Iterator[Field]:

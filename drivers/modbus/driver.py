@@ -2,18 +2,31 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
 from agent import plan
-from agent.driver import Discovered, Driver, Json, Reading, Secret, Sink, Value
+from agent.driver import (
+    Asker,
+    Discovered,
+    Driver,
+    Json,
+    Reading,
+    Search,
+    Secret,
+    Sighting,
+    Sink,
+    Traffic,
+    Value,
+)
 from agent.errors import DeviceNotFoundError
 from drivers.modbus.bus import Bus, wire_of
 from drivers.modbus.demand import Demand
+from drivers.modbus.eavesdrop import eavesdrop
+from drivers.modbus.lending import Lent
 from drivers.modbus.plan import Line
 from drivers.modbus.polling import Polling
-from drivers.modbus.scan import ALL, Present, Scan
+from drivers.modbus.scan import ALL, PATIENCE_S, scan
 from drivers.modbus.station import Station
-from drivers.modbus.tap import Overheard
 from drivers.modbus.writing import Writing
 
 
@@ -30,6 +43,7 @@ class ModbusDriver:
         self._bus = Bus(line, wire_of(line, secrets))
         self._stations = {unit.device: Station(unit) for unit in line.units}
         self._sink: Sink | None = None
+        self._running = False
 
     async def run(self, sink: Sink) -> None:
         """Read until cancelled.
@@ -39,7 +53,11 @@ class ModbusDriver:
         """
         self._sink = sink
         async with self._bus as bus:
-            await Polling(self._line, [*self._stations.values()], bus, sink).run()
+            self._running = True
+            try:
+                await Polling(self._line, [*self._stations.values()], bus, sink).run()
+            finally:
+                self._running = False
 
     async def read(self, device: str, point: str | None) -> Sequence[Reading]:
         """Read one point, or all of a device, before the schedule goes on.
@@ -69,22 +87,27 @@ class ModbusDriver:
         found = [
             Discovered(str(a), "", unit.profile, "", device=unit.device) for a, unit in mine.items()
         ]
-
-        def tell(_: int, present: Present | None) -> None:
-            if present:
-                found.append(
-                    Discovered(str(present.address), present.name, present.profile, present.says)
-                )
-
-        written = self._line.serial.written if self._line.serial else ""
+        others = [address for address in ALL if address not in mine]
+        search = Search([""], others, tuple, PATIENCE_S, force=True)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(for_s), self._bus as bus:
-                await Scan(bus, written).look((a for a in ALL if a not in mine), tell)
+            async with asyncio.timeout(for_s), self.asking() as asker:
+                async for step in scan(asker, search):
+                    found += [_discovered(step.found)] if step.found else []
         return sorted(found, key=lambda one: int(one.address))
 
-    def overhear(self, hear: Callable[[Overheard], None]) -> Callable[[], None]:
-        """Have every message on the wire told from now on; what is returned ends it."""
-        return self._bus.tap.open(hear)
+    @contextlib.asynccontextmanager
+    async def asking(self) -> AsyncIterator[Asker]:
+        """The line, to be asked in between: see `agent.driver.Asks`."""
+        async with self._bus as bus:
+            yield Lent(self._line, bus, in_use=self._running)
+
+    def traffic(self) -> AsyncGenerator[Traffic, None]:
+        """What passes on the line while it runs: see `agent.driver.Monitors`."""
+        return self._bus.tap.traffic()
+
+    def listen(self) -> AsyncGenerator[Traffic, None]:
+        """What others say on it: see `agent.driver.Listens`."""
+        return eavesdrop(self._line)
 
     def _station(self, device: str) -> Station:
         station = self._stations.get(device)
@@ -92,6 +115,10 @@ class ModbusDriver:
             message = f"there is no device called '{device}' on {self._line.name}"
             raise DeviceNotFoundError(message)
         return station
+
+
+def _discovered(seen: Sighting) -> Discovered:
+    return Discovered(str(seen.address), seen.name, None, seen.says)
 
 
 def open_driver(spec: Json, secrets: Mapping[str, Secret]) -> Driver:

@@ -205,6 +205,7 @@ class Line:
     Attributes:
         framing: `rtu`, `tcp` or `ascii`.
         gap_s: silence between two requests; a serial line keeps at least 3.5 characters.
+        timeout_s: for units that are not configured.
     """
 
     name: str
@@ -213,6 +214,7 @@ class Line:
     units: Sequence[Unit]
     serial: SerialPort | None = None
     host: Host | None = None
+    timeout_s: float = 0.3
 
     @property
     def place(self) -> str:

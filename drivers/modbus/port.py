@@ -48,7 +48,7 @@ class Port:
                 timeout=0,
                 exclusive=True,
             )
-        except (OSError, ValueError) as error:  # SerialException is an OSError
+        except (OSError, ValueError, termios.error) as error:  # SerialException is an OSError
             raise _refused(place, error) from error
         _tune(port, place)
         _keep_out(port, termios.TIOCEXCL)
@@ -135,7 +135,7 @@ def _tune(port: serial.Serial, place: SerialPort) -> None:
         raise DriverError(ConnectionState.GONE, message, action=action) from error
 
 
-def _refused(place: SerialPort, error: OSError | ValueError) -> DriverError:
+def _refused(place: SerialPort, error: Exception) -> DriverError:
     number = getattr(error, "errno", None)
     if number in {errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK}:
         message = f"{place.port} belongs to another program"

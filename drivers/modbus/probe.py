@@ -1,26 +1,34 @@
 """Which type, order and scale make registers say what the display shows: `fieldpost probe`.
 
 Every place around the given address is tried with every type, all four orders and the scales that
-meters use; what comes within half a percent of the expected value is a guess, the plainest first.
+meters use; what comes close to the expected value is a guess, the plainest first.
 """
 
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from drivers.modbus.bus import Bus
+from agent.driver import Asker, Candidate, DeviceFault, Place, Question, Reason
+from agent.errors import ValidationError
 from drivers.modbus.codec import LITTLE, SWAPPED, swapped
+from drivers.modbus.faults import EXCEPTIONS
 from drivers.modbus.frames import Refused, payload
-from drivers.modbus.plan import Order, Table, Unit
+from drivers.modbus.plan import DIGIT, Order, Table, manual
 from drivers.modbus.requests import read_request
-from drivers.modbus.shape import NUMBERS, WIDTH
+from drivers.modbus.shape import FLOATS, NUMBERS, WIDTH
 
 CLOSE: Final = 0.005  # relative: a display that has moved on since
 SCALES: Final = (1.0, 0.1, 0.01, 0.001, 10.0, 1000.0)
+FLOAT_SCALES: Final = (1.0, 1000.0, 0.001)  # kilowatts for watts
 LIKELY: Final = ("float32", "uint16", "int16", "int32", "uint32", "float64", "uint64", "int64")
 BEFORE: Final = 1  # registers: many manuals count from one
 BEHIND: Final = 4  # the widest value
+REGISTERS: Final = (Table.INPUT, Table.HOLDING)
+LAST_ADDRESS: Final = 65535
+_NUMBER: Final = re.compile(r"0x[0-9A-Fa-f]{1,4}|\d{1,6}")
+_MANUAL: Final = re.compile(r"[34]\d{4,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,57 +47,89 @@ class Guess:
     value: float
 
     @property
+    def settings(self) -> dict[str, str]:
+        """Of the point in a profile."""
+        order = {"order": str(self.order)} if self.order is not Order.ABCD else {}
+        scale = {"scale": f"{self.scale:g}"} if self.scale != 1 else {}
+        return {"read": f"{self.table} {self.address}", "as": self.form} | order | scale
+
+    @property
     def written(self) -> str:
         """The block to paste into a profile."""
-        parts = [f"read: {self.table} {self.address}", f"as: {self.form}"]
-        if self.order is not Order.ABCD:
-            parts.append(f"order: {self.order}")
-        if self.scale != 1:
-            parts.append(f"scale: {self.scale:g}")
-        return f"{{{', '.join(parts)}}}"
+        return f"{{{', '.join(f'{key}: {value}' for key, value in self.settings.items())}}}"
 
 
-async def probe(bus: Bus, unit: Unit, table: Table, address: int, expect: float) -> list[Guess]:
-    """Read around an address and guess.
+async def probe(asker: Asker, place: Place) -> Sequence[Candidate]:
+    """Read around a register and guess: see `agent.driver.Finder`."""
+    found: list[Candidate] = []
+    refused: list[DeviceFault] = []
+    wanted = places(place.where)
+    for table, address in wanted:
+        try:
+            start, data = await _around(asker, place.unit, table, address)
+        except DeviceFault as error:
+            if error.reason is not Reason.REFUSED:
+                raise
+            refused.append(error)
+            continue
+        likely = guesses(data, (table, start), place.expect, near=address, within=place.within)
+        found += [_candidate(guess, data, start) for guess in likely]
+    if len(refused) == len(wanted):
+        raise refused[0]
+    return found
 
-    Args:
-        bus: an open line.
-        unit: whom to ask, and how patiently.
-        table: holding or input registers.
-        address: zero-based; one before and four behind are looked at as well.
-        expect: what the display shows.
+
+def places(where: str) -> Sequence[tuple[Table, int]]:
+    """`30013`, `input 12`, `12` or `0x0C` → the registers that may be meant.
 
     Raises:
-        Silent: no answer.
-        Damaged: no answer that is one.
-        Refused: not even the one register can be read.
+        ValidationError: it is none of them.
     """
+    table, _, number = where.strip().rpartition(" ")
+    if not _NUMBER.fullmatch(number) or table not in {"", *REGISTERS}:
+        message = f"'{where}' is no register: write it like 30013, input 12 or 0x0C"
+        raise ValidationError(field="address", reason="malformed", message=message)
+    address = int(number, 0) if number.startswith("0x") else int(number)
+    if table:
+        return [(Table(table), address)]
+    found = [(each, address) for each in REGISTERS if address <= LAST_ADDRESS]
+    if _MANUAL.fullmatch(number):
+        printed = next(t for t in REGISTERS if str(DIGIT[t]) == number[0])
+        found.insert(0, (printed, int(number[1:]) - 1))
+    return found
+
+
+async def _around(asker: Asker, unit: int, table: Table, address: int) -> tuple[int, bytes]:
+    """Where what could be read begins, and what it is."""
     refused: Refused | None = None
     for start, count in _windows(address):
-        request = read_request(unit.address, table, start, count)
+        body = read_request(unit, table, start, count).pdu
         try:
-            data = payload((await bus.ask(unit, request, first=True)).pdu)
+            return start, payload(await asker.ask(Question(unit, body, force=True)))
         except Refused as error:
             refused = error
-            continue
-        if found := guesses(data, table, start, expect, near=address):
-            return found
-        refused = None
-    if refused is not None:
-        raise refused
-    return []
+    code = refused.code if refused else 0
+    why = EXCEPTIONS.get(code, f"exception {code}")
+    where = f"{table} {address} ({manual(table, address)})"
+    message = f"address {unit} refuses to read {where}: {why}"
+    raise DeviceFault(Reason.REFUSED, message, action="Is the register's number right?")
+
+
+def _candidate(guess: Guess, data: bytes, start: int) -> Candidate:
+    at = 2 * (guess.address - start)
+    raw = data[at : at + 2 * WIDTH[NUMBERS[guess.form]]]
+    return Candidate(guess.settings, guess.value, raw.hex(" ", 2).upper())
 
 
 def guesses(
-    data: bytes, table: Table, start: int, expect: float, *, near: int | None = None
+    data: bytes, place: tuple[Table, int], expect: float, *, near: int, within: float = CLOSE
 ) -> list[Guess]:
     """All ways in which these registers mean the expected value, the likeliest first."""
-    found = [g for g in _all(data, table, start) if _is(g.value, expect)]
-    wanted = start if near is None else near
+    found = [g for g in _all(data, *place) if _is(g.value, expect, within)]
 
     def order(guess: Guess) -> tuple[float, ...]:
         return (
-            abs(guess.address - wanted),
+            abs(guess.address - near),
             SCALES.index(guess.scale),
             LIKELY.index(guess.form),
             [*Order].index(guess.order),
@@ -103,32 +143,28 @@ def _windows(address: int) -> Iterator[tuple[int, int]]:
     first = max(0, address - BEFORE)
     yield first, address + BEHIND - first
     yield address, BEHIND
-    yield first, address + 1 - first
     yield address, 2
+    yield first, address + 1 - first
     yield address, 1
 
 
 def _all(data: bytes, table: Table, start: int) -> Iterator[Guess]:
     turned = swapped(data)
-    for place in range(len(data) // 2):
-        for form in LIKELY:
-            code = NUMBERS[form]
-            if 2 * (place + WIDTH[code]) > len(data):
-                continue
-            for order in _orders(WIDTH[code]):
-                raw = turned if order in SWAPPED else data
-                sign = "<" if order in LITTLE else ">"
-                (value,) = struct.unpack_from(sign + code, raw, 2 * place)
-                for scale in SCALES if code not in "fd" else (1.0, 1000.0, 0.001):
-                    yield Guess(table, start + place, form, order, scale, value * scale)
+    for at in range(len(data) // 2):
+        forms = [form for form in LIKELY if 2 * (at + WIDTH[NUMBERS[form]]) <= len(data)]
+        for form, order in ((f, o) for f in forms for o in _orders(WIDTH[NUMBERS[f]])):
+            code, sign = NUMBERS[form], "<" if order in LITTLE else ">"
+            (value,) = struct.unpack_from(sign + code, turned if order in SWAPPED else data, 2 * at)
+            for scale in FLOAT_SCALES if code in FLOATS else SCALES:
+                yield Guess(table, start + at, form, order, scale, value * scale)
 
 
 def _orders(registers: int) -> Sequence[Order]:
     return [*Order] if registers > 1 else [Order.ABCD, Order.BADC]
 
 
-def _is(value: float, expect: float) -> bool:
-    return abs(value - expect) <= CLOSE * abs(expect)
+def _is(value: float, expect: float, within: float) -> bool:
+    return abs(value - expect) <= within * abs(expect)
 
 
 def _plainest(found: Sequence[Guess]) -> list[Guess]:

@@ -21,13 +21,16 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterRequest,
 )
 
-from drivers.modbus.plan import Table
+from drivers.modbus.plan import FUNCTION, Table
 
 REFUSAL = 0x80  # added to the function code of an exception answer
 OVERHEAD_BYTES = 5  # unit, function, byte count, CRC
 CRC_BYTES = 2
 WRITTEN_BYTES = 8  # of the answer to function 16: unit, function, address, count, CRC
 BASIC = 1  # of a device identification: maker, product code, version
+READ_BYTES = 5  # of a question that reads: function, address, count
+MOST_REGISTERS = 125  # of one answer (6.3)
+MOST_BITS = 2000  # of one answer (6.1)
 MEI_BEGINS = 2  # bytes of its answer that are known before: function, kind
 
 _READS: dict[Table, type[ModbusPDU]] = {
@@ -71,6 +74,25 @@ def read_request(unit: int, table: Table, start: int, count: int) -> Request:
     bytes_back = (count + 7) // 8 if table.of_bits else 2 * count
     begins = bytes([unit, message.function_code, bytes_back])
     return Request(unit, pdu, begins, OVERHEAD_BYTES + bytes_back)
+
+
+def harmless(unit: int, pdu: bytes) -> Request | None:
+    """A question that somebody else has put together, if it only reads.
+
+    Args:
+        unit: whom to ask.
+        pdu: function code and data.
+
+    Returns:
+        None when it could change something, or is no question we know.
+    """
+    table = next((t for t, code in FUNCTION.items() if pdu[:1] == bytes([code])), None)
+    if table is not None and len(pdu) == READ_BYTES:
+        start, count = int.from_bytes(pdu[1:3]), int.from_bytes(pdu[3:5])
+        most = MOST_BITS if table.of_bits else MOST_REGISTERS
+        return read_request(unit, table, start, count) if 1 <= count <= most else None
+    asked = identification_request(unit)
+    return asked if pdu == asked.pdu else None
 
 
 def write_coil_request(unit: int, address: int, *, on: bool) -> Request:

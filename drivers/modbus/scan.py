@@ -1,148 +1,113 @@
-"""Who is on a line: one harmless read for each address, and what it says of itself.
+"""Who is on a line: each address is asked one harmless question, who answers is asked who it is.
 
-Any answer means that somebody is there, an exception too. Who is there is asked for its device
-identification (function 43/14) and for what the profiles know their models by.
+Any answer means that somebody is there, an exception too. Nothing is ever written.
 """
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from drivers.modbus.bus import Bus
-from drivers.modbus.frames import Damaged, Refused, Silent, payload
-from drivers.modbus.plan import Line, SerialPort, Table, Unit
-from drivers.modbus.requests import Request, identification, identification_request, read_request
+from agent.driver import Asker, DeviceFault, Question, Search, Sighting, Step
+from agent.errors import ValidationError
+from drivers.modbus.fingerprint import Identity, identity
+from drivers.modbus.frames import Refused, payload
+from drivers.modbus.plan import Table
+from drivers.modbus.requests import harmless, read_request
 
-PATIENCE_S: Final = 0.2  # most meters answer within 50 ms; the configured timeout is for reading
 ALL: Final = range(1, 248)
-USUAL_LINES: Final = ("9600 8N1", "9600 8E1", "19200 8E1", "19200 8N1", "38400 8N1", "2400 8N1")
+PATIENCE_S: Final = 0.3  # for who has answered once
 PLAUSIBLE: Final = (0.001, 1e7)  # a float32 between these, either sign, is likely a measured value
+BEHIND_CONVERTER: Final = frozenset({10, 11})  # exceptions of a converter, not of a device
+
+
+async def scan(asker: Asker, search: Search) -> AsyncGenerator[Step, None]:
+    """Ask one address after the other: see `agent.driver.Finder`."""
+    wanted = [(line, address) for line in search.lines for address in search.addresses]
+    unfit: set[str] = set()
+    for done, (line, address) in enumerate(wanted, 1):
+        if done > search.done:
+            unknown = Unknown(asker, search, line, address)
+            found = await unknown.look_if_fit(unfit)
+            yield Step(done, len(wanted), line, address, found)
 
 
 @dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """What a profile knows its model by.
+class Unknown:
+    """Whoever is at one address."""
 
-    Attributes:
-        expect: what the answer begins with, as text; None: any answer is a hint.
-    """
-
-    profile: str
-    table: Table
-    address: int
-    count: int
-    expect: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Present:
-    """Somebody at an address.
-
-    Attributes:
-        profile: one that fits, or None.
-        sure: the profile's own mark was found, not only a register where it would be.
-        name: what it calls itself.
-        says: its first registers, for a person.
-    """
-
-    address: int
+    asker: Asker
+    search: Search
     line: str
-    profile: str | None
-    sure: bool
-    name: str
-    says: str
+    address: int
 
-
-class Scan:
-    """Looks for units on an open line.
-
-    Args:
-        bus: the line; its schedule goes on between two questions.
-        line: how it is set, `9600 8N1`, for the report.
-        fingerprints: of the profiles to recognise.
-    """
-
-    def __init__(self, bus: Bus, line: str, fingerprints: Sequence[Fingerprint] = ()) -> None:
-        self._bus, self._line, self._fingerprints = bus, line, fingerprints
-
-    async def look(
-        self, addresses: Iterable[int], tell: Callable[[int, Present | None], None]
-    ) -> None:
-        """Ask one address after the other.
-
-        Args:
-            addresses: unit ids, 1 to 247.
-            tell: called for each address, with who is there or None; a scan that is cancelled can
-                go on behind the last one.
-
-        Raises:
-            DriverError: the line was lost.
-        """
-        for address in addresses:
-            tell(address, await self.at(address))
-
-    async def at(self, address: int) -> Present | None:
-        """Who is at this address."""
-        first = await self._ask(address, read_request(address, Table.HOLDING, 0, 1))
-        if first is None:
-            return None
-        told = identification(await self._ask(address, identification_request(address)) or b"\0")
-        name = " ".join(filter(None, (told.get(0, ""), told.get(1, ""), told.get(2, ""))))
-        profile, sure = await self._profile(address)
-        return Present(address, self._line, profile, sure, name, await self._says(address))
-
-    async def _profile(self, address: int) -> tuple[str | None, bool]:
-        """The profile whose mark is there; without marks nothing is claimed."""
-        for mark in self._fingerprints:
-            request = read_request(address, mark.table, mark.address, mark.count)
-            pdu = await self._ask(address, request)
-            if pdu is None or mark.expect is None:
-                continue
-            try:
-                data = payload(pdu)
-            except Refused:
-                continue
-            if _matches(data, mark.expect):
-                return mark.profile, True
-        return None, False
-
-    async def _says(self, address: int) -> str:
-        for table in (Table.INPUT, Table.HOLDING):
-            pdu = await self._ask(address, read_request(address, table, 0, 2))
-            if pdu is None:
-                continue
-            try:
-                data = payload(pdu)
-            except Refused:
-                continue
-            return f"{table} 0..1 = {data.hex(' ', 2).upper()}{_perhaps(data)}"
-        return ""
-
-    async def _ask(self, address: int, request: Request) -> bytes | None:
-        """The answer's PDU, an exception included, or None when nobody answers."""
-        unit = Unit("", address, "", PATIENCE_S, 0.0, ())
+    async def look_if_fit(self, unfit: set[str]) -> Sighting | None:
+        """As `look`; what a port cannot be set to is tried once and goes into `unfit`."""
         try:
-            return (await self._bus.ask(unit, request)).pdu
-        except (Silent, Damaged):
+            return None if self.line in unfit else await self.look()
+        except ValidationError as error:
+            if error.field != "line":
+                raise
+            unfit.add(self.line)
             return None
 
+    async def look(self) -> Sighting | None:
+        """Who it is, or None when nobody is there."""
+        first = await self.ask(read_request(self.address, Table.HOLDING, 0, 1).pdu, first=True)
+        if first is None or (first[0] & 0x80 and first[1] in BEHIND_CONVERTER):
+            return None
+        known = await identity(self.ask, self.address)
+        profiles, sure = await self._profiles(known)
+        says = known.says or await self._says()
+        return Sighting(self.address, self.line, profiles, sure, known.name, says)
 
-async def scan_port(
-    places: Sequence[SerialPort],
-    addresses: Iterable[int],
-    fingerprints: Sequence[Fingerprint],
-    tell: Callable[[int, Present | None], None],
-) -> None:
-    """Look on a port that nobody else uses, with one line setting after the other.
+    async def ask(self, body: bytes, *, first: bool = False) -> bytes | None:
+        """What it answers, or None."""
+        question = Question(
+            unit=self.address,
+            body=body,
+            timeout_s=self.search.timeout_s if first else max(PATIENCE_S, self.search.timeout_s),
+            line=self.line,
+            force=self.search.force,
+        )
+        try:
+            return await self.asker.ask(question)
+        except DeviceFault:
+            return None
 
-    Raises:
-        DriverError: the port is absent, or belongs to another program.
-    """
-    wanted = list(addresses)
-    for place in places:
-        async with Bus(Line("scan", "rtu", 0.0, (), serial=place)) as bus:
-            await Scan(bus, place.written, fingerprints).look(wanted, tell)
+    async def _profiles(self, known: Identity) -> tuple[Sequence[str], bool]:
+        """The profiles whose marks are there; without an expected value a mark is a hint."""
+        sure: list[tuple[int, str]] = []
+        hints: list[str] = []
+        answers: dict[bytes, bytes | None] = {}
+        for mark in self.search.marks():
+            if mark.body not in answers:
+                answers[mark.body] = await self._data(mark.body)
+            data = answers[mark.body]
+            if data is None:
+                continue
+            if mark.expect is None:
+                hints += [mark.profile] if _says_something(data) else []
+            elif _matches(data, mark.expect):
+                sure.append((len(mark.expect), mark.profile))
+        sure.sort(reverse=True)
+        likely = [name for name in known.likely(self.search.marks()) if name not in hints]
+        return [name for _, name in sure] or [*likely, *hints], bool(sure)
+
+    async def _data(self, body: bytes) -> bytes | None:
+        request = harmless(self.address, body)
+        pdu = await self.ask(body) if request else None
+        try:
+            return payload(pdu) if pdu else None
+        except Refused:
+            return None
+
+    async def _says(self) -> str:
+        for table in (Table.INPUT, Table.HOLDING):
+            data = await self._data(read_request(self.address, table, 0, 2).pdu)
+            if data is not None:
+                return f"{table} 0..1 = {data.hex(' ', 2).upper()}{_perhaps(data)}"
+        return ""
 
 
 def _matches(data: bytes, expect: str) -> bool:
@@ -150,11 +115,16 @@ def _matches(data: bytes, expect: str) -> bool:
     return text.startswith(expect) or str(int.from_bytes(data)) == expect
 
 
+def _says_something(data: bytes) -> bool:
+    """An empty register or one full of ones is no serial number."""
+    return any(data) and any(byte != 0xFF for byte in data)  # noqa: PLR2004 -- all ones
+
+
 def _perhaps(data: bytes) -> str:
     """What two registers may mean."""
     low, high = PLAUSIBLE
-    for sign, words, order in ((">", data, "ABCD"), (">", data[2:] + data[:2], "CDAB")):
-        (value,) = struct.unpack(f"{sign}f", words)
+    for words, order in ((data, "ABCD"), (data[2:] + data[:2], "CDAB")):
+        (value,) = struct.unpack(">f", words)
         if low <= abs(value) <= high:
             return f" ({value:.6g} as float32 {order})"
     return ""

@@ -25,7 +25,9 @@ from agent.prepare.types import (
     whole_between,
 )
 from drivers.modbus import airtime
-from drivers.modbus.compile import every_of, points_of, range_of, unit_of
+from drivers.modbus.compile import every_of, marks, points_of, range_of, unit_of
+from drivers.modbus.finder import ModbusFinder
+from drivers.modbus.golden import proofs
 from drivers.modbus.merge import Cost
 from drivers.modbus.plan import Host, Line, SerialPort, Unit
 from drivers.modbus.profile import ModbusProfile
@@ -91,7 +93,9 @@ def compile_rtu(name: str, settings: Settings, devices: Sequence[DeviceInput]) -
     units = _units(devices, settings.timeout, settings.gap, cost)
     problems = [*_port(name, settings.port), *_addresses(name, devices)]
     problems += _load(name, port, settings.gap, units)
-    spec = Line(name, settings.framing, settings.gap, units, serial=port)
+    spec = Line(
+        name, settings.framing, settings.gap, units, serial=port, timeout_s=settings.timeout
+    )
     return _compiled(name, spec, devices, problems)
 
 
@@ -109,7 +113,7 @@ def compile_tcp(name: str, settings: Settings, devices: Sequence[DeviceInput]) -
     )
     cost = Cost(ROUND_TRIP_S, NETWORK_REGISTER_S)
     units = _units(devices, settings.timeout, settings.gap, cost)
-    spec = Line(name, settings.framing, settings.gap, units, host=host)
+    spec = Line(name, settings.framing, settings.gap, units, host=host, timeout_s=settings.timeout)
     problems = [*_addresses(name, devices), *_security(name, settings)]
     return _compiled(name, spec, devices, problems, _secrets(settings))
 
@@ -278,6 +282,14 @@ def _relief(port: SerialPort, worst: Unit, part: float, total: float) -> str:
     return f"{fix}, or set the meters and `line:` to {faster} {framing}" if faster else fix
 
 
-_KIND = partial(ConnectionKind, family="modbus", device=UnitSettings, profile=ModbusProfile)
+_KIND = partial(
+    ConnectionKind,
+    family="modbus",
+    device=UnitSettings,
+    profile=ModbusProfile,
+    finder=ModbusFinder(),
+    marks=marks,
+    proofs=proofs,
+)
 RTU = _KIND(settings=RtuSettings, compile=compile_rtu)
 TCP = _KIND(settings=TcpSettings, compile=compile_tcp)

@@ -1,70 +1,124 @@
 """Finding things: who is on a line, what registers mean, what is said. Peers are libmodbus."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, aclosing
 
 import pytest
 
-from agent.driver import Discovers, Reads, Writes
-from drivers.modbus.bus import Bus
-from drivers.modbus.plan import Line, SerialPort, Table, Unit
-from drivers.modbus.probe import probe
-from drivers.modbus.scan import Fingerprint, Present, Scan, scan_port
+from agent.driver import (
+    Asker,
+    Asks,
+    DeviceFault,
+    Discovers,
+    Listens,
+    Mark,
+    Monitors,
+    Place,
+    Question,
+    Reads,
+    Reason,
+    Search,
+    Step,
+    Traffic,
+    Writes,
+)
+from agent.errors import BusyError, ValidationError
+from drivers.modbus.driver import ModbusDriver
+from drivers.modbus.finder import ModbusFinder
+from drivers.modbus.plan import Table
+from drivers.modbus.requests import read_request, write_registers_request
 from tests.drivers.modbus import plant
 from tests.lab.serial.rs485bus import Rs485Bus
 from tests.lab.serial.slaves import on_line
 from tests.lab.sink import KeepingSink
 
-if TYPE_CHECKING:
-    from drivers.modbus.tap import Overheard
-
 BAUD = 19200
+FIVE = Mark("bench-five", read_request(1, Table.HOLDING, 7, 1).pdu, "5007")
+OTHER = Mark("other-model", read_request(1, Table.HOLDING, 0, 1).pdu, "77")
+HINT = Mark("hint-model", read_request(1, Table.HOLDING, 1, 1).pdu)
 
 
 @pytest.fixture
 def bus() -> Iterator[Rs485Bus]:
-    with Rs485Bus("master", "s2=2", "s5=5", baud=BAUD) as line, ExitStack() as slaves:
+    with Rs485Bus("master", "s2=2", "s5=5", "ear", baud=BAUD) as line, ExitStack() as slaves:
         for unit in (2, 5):
             slaves.enter_context(on_line(line.port(f"s{unit}"), unit, BAUD))
         yield line
 
 
-def line(bus: Rs485Bus) -> Line:
-    place = SerialPort(bus.port("master"), BAUD, 8, "N", 1, f"{BAUD} 8N1")
-    return Line("rs485", "rtu", 0.0, (), serial=place)
+def alone(bus: Rs485Bus, node: str = "master") -> ModbusDriver:
+    """A driver of this line that has no devices."""
+    return plant.driver(plant.on_line(bus.port(node), []))
+
+
+def reading(bus: Rs485Bus, **settings: str) -> ModbusDriver:
+    like = plant.profile("a: holding 0 uint16; gone: input 200 uint16")
+    return plant.driver(plant.on_line(bus.port("master"), [plant.device("m", 2, like, **settings)]))
+
+
+async def seen(asker: Asker, search: Search) -> list[Step]:
+    async with aclosing(ModbusFinder().scan(asker, search)) as steps:
+        return [step async for step in steps]
+
+
+def search(
+    addresses: Sequence[int], lines: Sequence[str] = ("",), *, done: int = 0, force: bool = False
+) -> Search:
+    return Search(lines, addresses, lambda: [OTHER, FIVE, HINT], 0.1, done, force)
 
 
 async def test_everybody_on_the_line_is_found_and_known_models_are_named(bus: Rs485Bus) -> None:
-    seen: dict[int, Present | None] = {}
-    marks = [
-        Fingerprint("other-model", Table.HOLDING, 0, 1, "77"),
-        Fingerprint("bench-five", Table.HOLDING, 7, 1, "5007"),
-    ]
-    async with Bus(line(bus)) as open_:
-        await Scan(open_, "19200 8N1", marks).look(range(1, 7), seen.__setitem__)
-    assert [a for a, who in seen.items() if who] == [2, 5]
-    two, five = seen[2], seen[5]
-    assert two is not None
-    assert five is not None
-    assert (two.profile, five.profile, five.sure) == (None, "bench-five", True)
+    async with alone(bus).asking() as asker:
+        steps = await seen(asker, search(range(1, 7)))
+    assert [(s.done, s.total, s.address) for s in steps] == [(n, 6, n) for n in range(1, 7)]
+    two, five = (step.found for step in steps if step.found)
+    assert (two.address, two.profiles, two.sure) == (2, ["hint-model"], False)
+    assert (five.address, five.profiles, five.sure) == (5, ["bench-five"], True)
     assert five.says == "input 0..1 = 2710 2711"
 
 
 async def test_a_scan_tries_line_settings_one_after_the_other(bus: Rs485Bus) -> None:
-    seen: list[tuple[int, str]] = []
-    port = bus.port("master")
-    places = [SerialPort(port, b, 8, "N", 1, f"{b} 8N1") for b in (9600, BAUD)]
-    await scan_port(places, [5], [], lambda a, who: seen.append((a, who.line if who else "")))
-    assert seen[-1] == (5, f"{BAUD} 8N1")  # a pty hears any speed; a wire only one
+    async with alone(bus).asking() as asker:
+        steps = await seen(asker, search([5], ["9600 8N1", "", "19200 8E1"]))
+    # a pty hears any speed, a wire only one; and a pty has no parity, as some adapters have not
+    assert [s.found.line if s.found else None for s in steps] == ["9600 8N1", "", None]
+
+
+async def test_a_scan_that_was_stopped_goes_on_where_it_was(bus: Rs485Bus) -> None:
+    async with alone(bus).asking() as asker:
+        first = [s.address for s in await seen(asker, search(range(1, 7)))][:3]
+        rest = [s.address for s in await seen(asker, search(range(1, 7), done=3))]
+    assert first + rest == [*range(1, 7)]
+
+
+async def test_a_line_in_use_is_not_disturbed_unless_told(bus: Rs485Bus) -> None:
+    driver, sink = reading(bus, every="100ms"), KeepingSink()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(driver.run(sink), name="driver")
+        await sink.heard()
+        async with driver.asking() as asker:
+            assert await asker.ask(Question(2, read_request(2, Table.HOLDING, 0, 1).pdu))
+            with pytest.raises(BusyError, match="1 device is read"):
+                await seen(asker, search([5]))
+            steps = await seen(asker, search([1, 5], ["", "9600 8N1"], force=True))
+        before = len(sink.samples)
+        await sink.heard(before + 2)  # and the line is set as it was
+        task.cancel()
+    assert [s.address for s in steps if s.found] == [5, 5]
+    assert {f[2].reason for f in sink.faults if f[1] is None} <= {Reason.OVERRUN}
+
+
+async def test_nothing_that_writes_is_let_through(bus: Rs485Bus) -> None:
+    async with alone(bus).asking() as asker:
+        for body in (write_registers_request(5, 0, b"\0\1").pdu, b"", b"\x03", b"\x03\0\0\xff\xff"):
+            with pytest.raises(ValidationError):
+                await asker.ask(Question(5, body, force=True))
 
 
 async def test_a_running_driver_tells_who_is_there_and_goes_on_reading(bus: Rs485Bus) -> None:
-    like = plant.profile("a: holding 0 uint16")
-    compiled = plant.on_line(bus.port("master"), [plant.device("m", 2, like, every="200ms")])
-    driver, sink = plant.driver(compiled), KeepingSink()
-    assert isinstance(driver, Discovers | Reads | Writes)
+    driver, sink = reading(bus, every="200ms"), KeepingSink()
+    assert isinstance(driver, Asks | Discovers | Listens | Monitors | Reads | Writes)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(driver.run(sink), name="driver")
         await sink.heard()
@@ -76,22 +130,68 @@ async def test_a_running_driver_tells_who_is_there_and_goes_on_reading(bus: Rs48
     assert len(sink.samples) > 5
 
 
-async def test_a_probe_finds_type_order_and_scale(bus: Rs485Bus) -> None:
-    async with Bus(line(bus)) as open_:
-        unit = Unit("", 5, "", 0.2, 0.0, ())
-        (best, *_) = await probe(open_, unit, Table.HOLDING, 101, 26.5)
-    assert best.written == "{read: holding 100, as: float32}"
+@pytest.mark.parametrize("where", ["101", "holding 100", "40101", "0x64"])
+async def test_a_probe_finds_type_order_and_scale(bus: Rs485Bus, where: str) -> None:
+    async with alone(bus).asking() as asker:
+        best, *_ = await ModbusFinder().probe(asker, Place(5, where, 26.5))
+    assert best.settings == {"read": "holding 100", "as": "float32"}
+    assert best.value == pytest.approx(26.5)
+    assert best.raw == "41D4 0000"
+
+
+async def test_a_probe_of_somebody_absent_says_so(bus: Rs485Bus) -> None:
+    async with alone(bus).asking() as asker:
+        with pytest.raises(DeviceFault, match="no answer at address 9"):
+            await ModbusFinder().probe(asker, Place(9, "100", 26.5))
+        with pytest.raises(ValidationError, match="no register"):
+            await ModbusFinder().probe(asker, Place(5, "there", 26.5))
 
 
 async def test_what_is_said_on_the_wire_is_told_in_words(bus: Rs485Bus) -> None:
-    like = plant.profile("a: holding 0 uint16; gone: input 200 uint16")
-    driver = plant.driver(plant.on_line(bus.port("master"), [plant.device("m", 2, like)]))
-    heard: list[Overheard] = []
-    end = driver.overhear(heard.append)
-    await driver.read("m", "a")
-    end()
-    await driver.read("m", "a")
-    asked, answered = heard
-    assert (asked.sent, asked.says) == (True, "2 <- read holding 0, 1 register")
-    assert answered.says.startswith("2 -> 07D0 (")
-    assert answered.data.hex(" ") == "02 03 02 07 d0 ff e8"
+    driver, heard = reading(bus), asyncio.Queue[Traffic]()
+
+    async def listen() -> None:
+        async for traffic in driver.traffic():
+            heard.put_nowait(traffic)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(listen(), name="listener")
+        await asyncio.sleep(0)
+        await driver.read("m", "a")
+        bus.do("mute s2")
+        with pytest.raises(DeviceFault):
+            await driver.read("m", "a")
+        one, other = await heard.get(), await heard.get()
+        task.cancel()
+    assert (one.device, one.request, one.means) == ("m", "2 reads holding 0 (40001)", "a 2000")
+    assert (one.asked, one.said) == ("02 03 00 00 00 01 84 39", "02 03 02 07 D0 FF E8")
+    assert one.ms is not None
+    assert (other.asked, other.said, other.fault) == (one.asked, "", "no answer")
+
+
+async def test_others_are_overheard_without_a_word(bus: Rs485Bus) -> None:
+    like = plant.profile("a: holding 0 uint16")
+    ear = plant.driver(plant.on_line(bus.port("ear"), [plant.device("m", 2, like)]))
+    master, heard = alone(bus), asyncio.Queue[Traffic]()
+
+    async def listen() -> None:
+        async for traffic in ear.listen():
+            heard.put_nowait(traffic)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(listen(), name="listener")
+        await asyncio.sleep(0.1)
+        async with master.asking() as asker:
+            for unit in (2, 9, 5):
+                body = read_request(unit, Table.HOLDING, 0, 2).pdu
+                with pytest.raises(DeviceFault) if unit == 9 else ExitStack():
+                    await asker.ask(Question(unit, body, timeout_s=0.2))
+        told = [await heard.get() for _ in range(3)]
+        task.cancel()
+    assert [(t.device, t.means, t.fault) for t in told] == [
+        ("m", "a 2000", ""),
+        (None, "", "no answer"),
+        (None, "1388 1389", ""),
+    ]
+    assert [t.request[:13] for t in told] == ["2 reads holdi", "9 reads holdi", "5 reads holdi"]
+    assert "ear: 0" in bus.do("stats").replace("'", "")
