@@ -61,7 +61,7 @@ class Outbox:
         self._desk = desk
         self._live_from = stock.accepted.samples + 1
         self._empty: dict[Lane, int] = {}
-        self._blocked = False
+        self._blocked: set[Lane] = set()
         self._holes: dict[int, int] = {}  # by number: from where on nothing lies before it
         self._oldest = oldest
         self._news = asyncio.Event()
@@ -74,6 +74,11 @@ class Outbox:
         urgent = sum(1 for _ in self._urgent())
         oldest_ns = self._oldest_ns() if count.samples else None
         return Waiting(count.samples, count.readings, size, oldest_ns, urgent)
+
+    @property
+    def held_back(self) -> bool:
+        """Whether something waits for nothing but a clock that can be trusted."""
+        return bool(self._blocked)
 
     async def wait(self) -> None:
         """Return when something was committed that the last takes did not see."""
@@ -99,7 +104,7 @@ class Outbox:
             self._holes.clear()
         if ask is not None:
             await self._pick(ask, picking)
-        self._blocked = picking.blocked
+        (self._blocked.add if picking.blocked else self._blocked.discard)(lane)
         if not picking.records:
             self._empty[lane] = version
             self._look_for_trust()

@@ -130,7 +130,7 @@ class Picking:
             if era is not None and (anchor is None or len(era.anchors) > 1):
                 anchor = era.anchor(number, trusted_only=trusted_only)
             time_ns = us * 1000 + anchor.offset_ns if anchor else latest_ns + 1
-            if anchor is None or time_ns > latest_ns:
+            if anchor is None or (time_ns > latest_ns and number > self.stock.handed):
                 self.blocked = True
                 return False
             if not self._fits(len(values)):
