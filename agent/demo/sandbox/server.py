@@ -27,7 +27,7 @@ from agent.demo.sandbox.wire import Wires
 
 HOST = "127.0.0.1"
 NAMES = ("localhost", HOST)
-GRACE_S = 1  # for requests in flight when the sandbox goes; it keeps nobody waiting
+TICK_S = 1.0
 UNTOLD: TelemetryConfig = {
     "tracing": False,
     "metrics": False,
@@ -141,10 +141,10 @@ class Sandbox:
         """Go: connections are cut, new ones are refused."""
         servers, self._servers = self._servers, []
         for server in servers:
-            server.should_exit = True
-        self._wires.cut_all()
+            server.leave.set()
         for server in servers:
             await server.gone.wait()
+        await self._wires.cut_all()
 
     async def back(self) -> None:
         """Come back on the same ports."""
@@ -177,7 +177,6 @@ class Sandbox:
         config = uvicorn.Config(
             troubled, http=self._wires.protocol(), ws="none", lifespan="off", log_config=None,
             access_log=False, server_header=False, loop="asyncio",
-            timeout_graceful_shutdown=GRACE_S,
         )  # fmt: skip
         config.load()
         config.ssl = _context(self._pair, self.ca if needs_certificate else None)
@@ -185,15 +184,16 @@ class Sandbox:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn inside somebody else's program: no signals, and it says when it is there."""
+    """Inside somebody else's program: no signals, no polling, and it says when it is there."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
+        self.leave = asyncio.Event()
         self.gone = asyncio.Event()
 
     async def run_on(self, listener: socket.socket) -> None:
-        """Serve until `should_exit`."""
+        """Serve until told to leave."""
         try:
             await self.serve(sockets=[listener])
         finally:
@@ -202,6 +202,19 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # type: ignore[explicit-override]  # typing.override comes with 3.12
         await super().startup(sockets)
         self.ready.set()
+
+    async def main_loop(self) -> None:  # type: ignore[explicit-override]  # as above
+        while not self.leave.is_set():
+            await self.on_tick(0)  # the date that stands in every answer
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self.leave.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # type: ignore[explicit-override]  # as above
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:  # type: ignore[explicit-override]  # as above

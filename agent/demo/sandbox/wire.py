@@ -62,7 +62,7 @@ class Wires:
             transport.abort()
             await gone.wait()
 
-    def cut_all(self) -> None:
-        """End every connection at once."""
-        for transport in list(self._open.values()):
-            transport.abort()
+    async def cut_all(self) -> None:
+        """End every connection at once; returns when they are gone."""
+        for peer in list(self._open):
+            await self.cut(peer)
