@@ -69,8 +69,10 @@ async def test_nothing_is_missing_after_an_outage_and_a_kill(demo: Demo) -> None
 async def test_ctrl_c_ends_everything_and_still_reckons(demo: Demo) -> None:
     process = await demo.start()
     assert process.stdout is not None
+    shown = b""
     while b"readings accepted" not in (line := await process.stdout.readline()):
-        assert line, await process.communicate()
+        shown += line
+        assert line, (shown, await process.communicate())
     process.send_signal(signal.SIGINT)
     out, _ = await process.communicate()
     assert process.returncode == 0, out.decode()
