@@ -61,7 +61,19 @@ class Reader:
     """Collects what arrives at a broker, by mosquitto_sub; `async with`."""
 
     def __init__(self, port: int, topic: str = "#", *more: str) -> None:
-        self._command = ["-p", str(port), "-t", topic, "-q", "1", "-F", "%t %r %x", *more]
+        self._command = [
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(port),
+            "-t",
+            topic,
+            "-q",
+            "1",
+            "-F",
+            "%t %r %x",
+            *more,
+        ]
         self._process: Process | None = None
 
     async def __aenter__(self) -> Self:
