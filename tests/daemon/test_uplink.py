@@ -120,3 +120,17 @@ async def test_a_refused_heartbeat_never_stops_telemetry() -> None:
     async with running(cloud, outbox, report):
         await until(lambda: len(report.beats) > 1 and not outbox.held)
     assert all(isinstance(beat, FieldpostError) for beat in report.beats)
+
+
+async def test_a_lane_that_only_waits_for_the_clock_says_so() -> None:
+    cloud, outbox = ScriptedCloud(), ListOutbox([record(1)])
+    async with running(cloud, outbox, Reported()) as uplink:
+        await until(lambda: cloud.delivered == [1])
+        assert uplink.waits_for is None
+        outbox.held_back = True
+        outbox.add(record(2))
+        await until(lambda: uplink.waits_for is not None)
+        assert uplink.waits_for == "the time of day is not known yet"
+        outbox.held_back = False
+        outbox.add(record(3))
+        await until(lambda: cloud.delivered == [1, 2, 3] and uplink.waits_for is None)

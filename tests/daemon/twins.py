@@ -52,6 +52,7 @@ class ListOutbox:
         self.urgent_seqs: set[int] = set()
         self.refused: dict[int, str] = {}
         self.live_from = 0
+        self.held_back = False
         self._changed = asyncio.Event()
         self._urgent = asyncio.Event()
 
@@ -70,9 +71,11 @@ class ListOutbox:
         return Waiting(len(self.held), readings, 100 * len(self.held), oldest, urgent=urgent)
 
     async def wait(self) -> None:
-        while not self.held:
-            self._changed.clear()
+        while not self.held or self.held_back:
             await self._changed.wait()
+            self._changed.clear()
+            if self.held:
+                return
 
     async def urgent(self) -> None:
         await self._urgent.wait()
@@ -80,6 +83,8 @@ class ListOutbox:
 
     async def take(self, limits: Limits, lane: Lane) -> Batch | None:
         chosen = [r for s, r in sorted(self.held.items()) if self._lane(s) is lane]
+        if self.held_back:
+            return None
         return Batch(chosen[: limits.records]) if chosen else None
 
     def _lane(self, seq: int) -> Lane:

@@ -21,6 +21,7 @@ from agent.plan import Destination
 log = logging.get("uplink")
 
 REOPEN_S = 60.0  # between looks whether a missing secret has been stored meanwhile
+HELD_BACK = "the time of day is not known yet"
 LOOK_S = 1.0  # how often a lane that waits for its time looks whether a batch is full
 
 
@@ -101,6 +102,8 @@ class Uplink:
             await self._until_due(cloud)
             while batch := await self._next(cloud.limits, urgent_only=False):
                 await self._deliver(delivery, batch, cloud.limits)
+            # with nothing else to send, a lane that waits for the clock is not stuck
+            self.waits_for = HELD_BACK if self._outbox.held_back else None
 
     async def _deliver(self, delivery: Delivery, batch: Batch, limits: Limits) -> None:
         await delivery.deliver(batch)
