@@ -2,15 +2,15 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
 import agent
 from agent.client.role import Role
 from agent.clock import iso
-from agent.daemon import discovery, recent
+from agent.daemon import discovery, lending, recent
 from agent.daemon.audit import Audit
-from agent.daemon.conversation import Peer, Verb
+from agent.daemon.conversation import Peer, StreamVerb, Verb
 from agent.daemon.gateway import Gateway
 from agent.daemon.tokens import Tokens, as_json
 from agent.driver import DeviceFault, DriverError, Reading, Reads
@@ -26,7 +26,7 @@ class Answers:
     tokens: Tokens
     audit: Audit
 
-    def verbs(self) -> Mapping[str, Verb]:
+    def verbs(self) -> Mapping[str, Verb | StreamVerb]:
         """Every verb by name."""
         return {
             "ping": Verb(Role.VIEWER, self.ping),
@@ -36,6 +36,9 @@ class Answers:
             "events": Verb(Role.OPERATOR, self.events, status=True),
             "read": Verb(Role.OPERATOR, self.read),
             "discover": Verb(Role.OPERATOR, self.discover),
+            "lends": Verb(Role.OPERATOR, self.lends),
+            "ask": Verb(Role.OPERATOR, self.ask),
+            "monitor": StreamVerb(Role.OPERATOR, self.monitor),
             "tokens": Verb(Role.ADMIN, self.list_tokens, status=True),
             "token.used": Verb(Role.ADMIN, self.token_used, status=True),
             "token.add": Verb(Role.ADMIN, self.token_add, changes=True),
@@ -87,6 +90,18 @@ class Answers:
     async def discover(self, args: Json, _peer: Peer) -> Json:
         """What is there on all connections of one kind, configured or not."""
         return {"found": await discovery.found(self.gateway, args)}
+
+    async def lends(self, args: Json, _peer: Peer) -> Json:
+        """Whether a connection is the daemon's, and which devices it reads there."""
+        return await lending.lends(self.gateway, args)
+
+    async def ask(self, args: Json, _peer: Peer) -> Json:
+        """One harmless question to one unit of a wire."""
+        return await lending.ask(self.gateway, args)
+
+    def monitor(self, args: Json, _peer: Peer) -> AsyncGenerator[Json, None]:
+        """What passes on a connection, as it happens."""
+        return lending.traffic(self.gateway, args)
 
     async def list_tokens(self, _args: Json, _peer: Peer) -> Json:
         """Hashes, never tokens."""

@@ -191,7 +191,7 @@ class Monitors(Protocol):
     """A driver that can tell what passes on its connection while it runs."""
 
     def traffic(self) -> AsyncGenerator[Traffic, None]:
-        """Everything from now on.
+        """Everything from now on, until `run` ends.
 
         A reader that is too slow misses what is oldest; the driver never waits for it.
         """

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.driver.abilities import Asker
+from agent.plan import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,14 @@ class Proof:
 
 class Finder(Protocol):
     """What a driver package knows of finding things."""
+
+    def lines(self, spec: Json) -> Sequence[str]:
+        """The settings worth trying on this connection, its own first; `[""]` on a network.
+
+        Args:
+            spec: of the compiled connection.
+        """
+        ...
 
     def scan(self, asker: Asker, search: Search) -> AsyncGenerator[Step, None]:
         """Ask one address after the other; closing it stops it.

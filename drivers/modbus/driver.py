@@ -58,6 +58,7 @@ class ModbusDriver:
                 await Polling(self._line, [*self._stations.values()], bus, sink).run()
             finally:
                 self._running = False
+                self._bus.tap.end()
 
     async def read(self, device: str, point: str | None) -> Sequence[Reading]:
         """Read one point, or all of a device, before the schedule goes on.

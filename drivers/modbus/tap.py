@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 from agent.clock import SystemClock
-from agent.driver import Traffic
+from agent.driver import Instant, Traffic
 from drivers.modbus.frames import Damaged, Silent
 from drivers.modbus.monitor import Telling
 from drivers.modbus.plan import Line
@@ -23,22 +23,26 @@ class Tap:
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._listeners: list[asyncio.Queue[Traffic]] = []
+        self._listeners: list[asyncio.Queue[Traffic | None]] = []
         self._telling: Telling | None = None
-        self._now = SystemClock().now
+        self._clock: SystemClock | None = None
 
     def __bool__(self) -> bool:
         return bool(self._listeners)
 
     async def traffic(self) -> AsyncGenerator[Traffic, None]:
-        """Every exchange from now on; who is too slow misses the oldest."""
-        queue: asyncio.Queue[Traffic] = asyncio.Queue(MOST_WAITING)
+        """Every exchange until `end`; who is too slow misses the oldest."""
+        queue: asyncio.Queue[Traffic | None] = asyncio.Queue(MOST_WAITING)
         self._listeners.append(queue)
         try:
-            while True:
-                yield await queue.get()
+            while (traffic := await queue.get()) is not None:
+                yield traffic
         finally:
             self._listeners.remove(queue)
+
+    def end(self) -> None:
+        """The driver ends: nothing more passes."""
+        self._put(None)
 
     def heard(self, ask: Ask, heard: Heard) -> None:
         """An answer came."""
@@ -74,10 +78,18 @@ class Tap:
             ms=None if ms is None else round(ms, 1),
             fault=fault,
         )
+        self._put(traffic)
+
+    def _put(self, traffic: Traffic | None) -> None:
         for queue in self._listeners:
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait(traffic)
+
+    def _now(self) -> Instant:
+        if self._clock is None:
+            self._clock = SystemClock()
+        return self._clock.now()
 
     def _words(self) -> Telling:
         if self._telling is None:
