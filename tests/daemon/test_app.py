@@ -139,9 +139,15 @@ async def test_a_second_daemon_on_the_same_state_ends_with_6(plant: Site) -> Non
 async def test_a_dead_device_and_a_dead_broker_are_named_and_nothing_is_lost(site: Site) -> None:
     daemon = site.run()
     try:
-        await site.until(lambda s: s["status"]["connections"]["plc"]["state"] == "gone")
-        snapshot = site.snapshot()
-        assert f"127.0.0.1:{site.modbus}" in str(snapshot["status"]["connections"]["plc"])
-        assert snapshot["status"]["store"]["lost_readings_total"] == 0
+        await site.until(
+            lambda s: (
+                s["status"]["connections"]["plc"]["state"] == "gone"
+                and s["status"]["destinations"]["broker"]["state"] == "waiting"
+            )
+        )
+        status = site.snapshot()["status"]
+        assert f"127.0.0.1:{site.modbus}" in str(status["connections"]["plc"])
+        assert f"127.0.0.1:{site.mqtt}" in status["destinations"]["broker"]["message"]
+        assert status["store"]["lost_readings_total"] == 0
     finally:
         ended(daemon)

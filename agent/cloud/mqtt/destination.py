@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from agent import logging
-from agent.cloud import Batch, BatchRefused, Limits, Place, Receipt, Record, Unreachable
+from agent.cloud import Batch, BatchRefused, Limits, Place, Receipt, Record, Unreachable, Vitals
 from agent.cloud.mqtt import reasons
 from agent.cloud.mqtt.columns import Message, Shape, Writer, shape_id
 from agent.cloud.mqtt.link import Answer, Dropped, Link, Lost, Options, Session
@@ -20,6 +20,7 @@ log = logging.get("cloud.mqtt")
 
 ANSWER_S = 30.0  # for all PUBACKs of a batch
 HEADER = 64  # bytes of a PUBLISH around topic and payload, at most
+PRESENCE_S = 30.0
 SHORT_LIFE_S = 10.0  # a connection that ends sooner was not ended by the network
 SHORT_LIVES = 3  # of those in a row mean that somebody else uses our client id
 ONLINE, OFFLINE = orjson.dumps({"status": "online"}), orjson.dumps({"status": "offline"})
@@ -71,6 +72,7 @@ class MqttCloud:
         self._options = options
         self._version_5 = plan.version == "5"
         self._link: Link | None = None
+        self._connecting = asyncio.Lock()
         self._session = Session(present=False)
         self._announced: set[tuple[str, Shape]] = set()
         self._names_once = plan.names == "once" and plan.payload == "columns"
@@ -98,13 +100,30 @@ class MqttCloud:
             message = f"{self._options.place} has not answered within {self._answer_s:.0f} s"
             raise Unreachable(message) from error
 
+    @property
+    def beat_every_s(self) -> float:
+        """How often a lost connection is looked for, data or not."""
+        return PRESENCE_S
+
+    async def beat(self, vitals: Vitals) -> None:
+        """Be connected: a broker that is away is noticed before there is something to send.
+
+        Nothing is published; keep-alive and last will are the heartbeat of MQTT.
+        """
+        del vitals
+        await self._connected()
+
     async def aclose(self) -> None:
         """Say goodbye."""
         await self._drop()
 
     async def _connected(self) -> Link:
-        if self._link and self._link.failure is None:
-            return self._link
+        async with self._connecting:  # a heartbeat may come while a batch connects
+            if self._link and self._link.failure is None:
+                return self._link
+            return await self._connect()
+
+    async def _connect(self) -> Link:
         if self._link:
             await self._bury(self._link)
         link = Link(self._options, version_5=self._version_5)

@@ -122,6 +122,8 @@ class DestinationHealth:
 
     def _undisturbed(self, now_s: float, queue: Queue) -> DestinationState:
         expected_s = EXPECTED_WITHIN * self.destination.every_s
+        if self.beat_failure and (self.ack_s is None or now_s - self.ack_s > expected_s):
+            return DestinationState.WAITING  # nothing to send, and nobody there to take it
         if self.ack_s is None and now_s - self.started_s < expected_s:
             return DestinationState.STARTING
         if queue.readings and self._pending_for_s(now_s) >= max(expected_s, LOOK_S):

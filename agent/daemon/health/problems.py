@@ -169,7 +169,8 @@ def figure(number: int) -> str:
 def _destination_text(
     destination: DestinationHealth, state: DestinationState, queue: Queue, now_s: float
 ) -> tuple[str, str | None]:
-    name, failure = destination.destination.name, destination.failure
+    name = destination.destination.name
+    failure = destination.failure or destination.beat_failure
     check = f"fieldpost netcheck {name}"
     refused = figure(destination.rejected_1h(now_s))
     refusals = f"refused {refused} readings in the last hour ({destination.refusal})"
