@@ -23,8 +23,9 @@ from pathlib import Path
 from agent.cloud import Batch, Limits, Receipt
 from agent.daemon.buffer import Buffer, Lane
 from agent.daemon.buffer.database import Frame, Newer, Outdated, Unusable
-from agent.daemon.buffer.model import Cursor, Done, Opened, Order
+from agent.daemon.buffer.model import Cursor, Opened
 from agent.daemon.buffer.opening import Build
+from agent.daemon.buffer.orders import Done, Order
 from agent.daemon.buffer.ranges import Settled
 from agent.daemon.buffer.reading import Ask, Found
 from agent.daemon.buffer.store import Store

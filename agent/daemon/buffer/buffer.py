@@ -7,12 +7,11 @@ from pathlib import Path
 
 from agent.clock import Clock
 from agent.daemon.buffer.commits import Commits
-from agent.daemon.buffer.database import PAGE_BYTES
 from agent.daemon.buffer.desk import Desk
 from agent.daemon.buffer.facts import StoreFacts
 from agent.daemon.buffer.keeper import Keeper
 from agent.daemon.buffer.lock import lock
-from agent.daemon.buffer.opening import SOUND, Build, Opening, frame_of
+from agent.daemon.buffer.opening import SOUND, Build, Opening
 from agent.daemon.buffer.outbox import Outbox
 from agent.errors import NotFoundError
 from agent.plan import Site
@@ -46,8 +45,7 @@ class Buffer:
         self._desk = Desk(clock, self._thread)
         self._commits = Commits(site.may_lose_s, clock, self._thread, self._desk)
         self._desk.want = self._commits.want
-        room = (build.frame or frame_of(site)).pages * PAGE_BYTES
-        self._keeper = Keeper(self._desk, room, site.when_full, self._commits.flush)
+        self._keeper = Keeper(self._desk, self._opening, self._commits.flush)
         self._lock: int | None = None
 
     async def open(self) -> None:
@@ -64,7 +62,7 @@ class Buffer:
         """All that the store does by itself: make room, expire, salvage; until cancelled.
 
         Raises:
-            StoreDamagedError: only a new start helps; it puts the damaged store aside.
+            NewStartError: only that leads to a good store.
         """
         await self._keeper.run()
 
@@ -103,6 +101,10 @@ class Buffer:
     async def look_after(self) -> None:
         """One round of what `run` does, now."""
         await self._keeper.look_after()
+
+    async def salvage(self) -> None:
+        """Bring in what quarantined stores still hold; `run` begins with it."""
+        await self._keeper.salvage()
 
     async def flush(self) -> None:
         """Commit everything accepted so far."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from agent.clock import Clock
 from agent.daemon.buffer.cutting import size_of
-from agent.daemon.buffer.model import Done, Order
+from agent.daemon.buffer.orders import Done, Order
 from agent.daemon.buffer.thread import StoreThread
 from agent.daemon.buffer.trouble import FullError
 from agent.sample import Sample

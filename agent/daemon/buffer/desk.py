@@ -1,19 +1,22 @@
 """The counter between accepting and storing: what each transaction holds, and what it changed."""
 
+from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from agent import logging
 from agent.clock import Clock
 from agent.daemon.buffer.facts import DestinationFacts, Loss
-from agent.daemon.buffer.giving_up import give_up, give_up_damaged, missing, thin_out, unnumbered
-from agent.daemon.buffer.model import Chunk, Count, Cursor, Done, LossEntry, Opened, Order, Space
+from agent.daemon.buffer.giving_up import give_up, missing
+from agent.daemon.buffer.model import Chunk, Count, Cursor, Kind, LossEntry, Opened, Refused, Space
+from agent.daemon.buffer.orders import Done, Order, Progress, Rescued, Wreckage
 from agent.daemon.buffer.outbox import Outbox
-from agent.daemon.buffer.ranges import Range, common
+from agent.daemon.buffer.pending import Pending
+from agent.daemon.buffer.ranges import common
 from agent.daemon.buffer.reading import Ask, Damage, Found
 from agent.daemon.buffer.stock import Stock
 from agent.daemon.buffer.store import Store
-from agent.daemon.buffer.thinning import thinned
+from agent.daemon.buffer.tables import set_aside
 from agent.daemon.buffer.thread import StoreThread
 from agent.sample import Sample
 
@@ -41,6 +44,7 @@ class Desk:
         look: called after every commit, and when the quota leaves no room.
         broken: why everything is in RAM only, or None.
         hopeless: the store is damaged and only a new start helps.
+        exiled: the whole store is in RAM, until the disk answers.
         refusing: new ordinary samples are given up, by policy.
         thinned: numbers through which the store is thinned once and twice.
         lost: readings by destination and reason, as the ledger has them.
@@ -56,17 +60,14 @@ class Desk:
         self.space = Space(0, 0)
         self.written_bytes = self.commit_count = self.starts = self.repeated = 0
         self.broken: str | None = None
-        self.hopeless = self.closing = False
+        self.hopeless = self.closing = self.exiled = False
         self.want: Want = _nobody
         self.look: Look = _nothing
         self.refusing = False
         self.thinned = (0, 0)
         self.lost: dict[str, dict[str, int]] = {}
-        self._drop: list[Range] = []
-        self._replace: list[Chunk] = []
-        self._thinned: tuple[int, int] | None = None
-        self._losses: list[LossEntry] = []
-        self._refused: tuple[Count, int, int] | None = None
+        self._next = Pending()
+        self.reserved: Progress | None = None
         self._receipts_at_s = self._deletes_at_s = 0.0
         self._to_delete = False
 
@@ -88,16 +89,14 @@ class Desk:
             if cursor.configured:
                 oldest = opened.oldest[cursor.name]
                 self.outboxes[cursor.name] = Outbox(cursor, self.stock, self, oldest)
+        self.broken = opened.broken
+        self.exiled = opened.broken is not None
         for sentence in opened.news:
             log.warning(sentence, event_type="store.opened")
 
     def give_up(self, chunks: Iterable[Chunk], reason: Loss) -> None:
         """Let whole chunks go with the next commit, for everyone who still waits for them."""
-        for chunk in chunks:
-            for cursor in self.cursors:
-                loss = give_up(self.stock, cursor, chunk, reason)
-                self._losses += [loss] if loss else []
-            self._drop.append((chunk.first, chunk.last))
+        self._next.give_up(self.stock, self.cursors, chunks, reason)
         self._all_changed()
 
     def thin(self, chunks: Sequence[Chunk], level: int, through: tuple[int, int]) -> None:
@@ -108,31 +107,20 @@ class Desk:
             level: THINNED or THINNED_TWICE.
             through: to where the store is then thinned once and twice.
         """
-        less = thinned(chunks, level)
-        kept = {entry[0]: len(entry[3]) for chunk in less for entry in chunk.entries}
-        for cursor in self.cursors:
-            loss = thin_out(self.stock, cursor, chunks, kept)
-            self._losses += [loss] if loss else []
-        self._drop.append((chunks[0].first, chunks[-1].last))
-        self._replace += less
-        self._thinned = self.thinned = through
+        self._next.thin(self.stock, self.cursors, chunks, level)
+        self._next.thinned = self.thinned = through
         self._all_changed()
 
     def expire(self, cursor: Cursor, chunks: Iterable[Chunk]) -> None:
         """One destination gives up chunks that it has kept for long enough."""
         for chunk in chunks:
-            loss = give_up(self.stock, cursor, chunk, Loss.EXPIRED)
-            self._losses += [loss] if loss else []
+            self._next.lose(give_up(self.stock, cursor, chunk, Loss.EXPIRED))
         self._all_changed()
 
     def damaged(self, damages: Sequence[Damage]) -> None:
         """Give up chunks that nobody can read."""
         for damage in damages:
-            last = self.stock.accepted.samples if damage.last is None else damage.last
-            for cursor in self.cursors:
-                loss = give_up_damaged(self.stock, cursor, damage, last)
-                self._losses += [loss] if loss else []
-            self._drop.append((damage.first, last))
+            self._next.give_up_damaged(self.stock, self.cursors, damage)
         self._all_changed()
 
     def reconcile(self, cursor: Cursor) -> None:
@@ -141,8 +129,32 @@ class Desk:
         if left == Count():
             return
         cursor.lost += left
-        self._losses.append(missing(self.stock, cursor, left))
+        self._next.losses.append(missing(self.stock, cursor, left))
         self._all_changed()
+
+    def reserve(self, wreckage: Wreckage) -> None:
+        """Have a block of numbers set aside with the next commit; `reserved` has it then."""
+        self.reserved, self._next.wreckage = None, wreckage
+        self.want(0.0)
+
+    def bring_in(
+        self, rescued: list[Rescued], progress: Progress, rejected: Sequence[Refused] = ()
+    ) -> None:
+        """Have salvaged chunks put into their block with the next commit."""
+        self._next.rescued += rescued
+        self._next.rejected += rejected
+        self._next.progress = progress
+        self.want(0.0)
+
+    def enter(self, losses: Sequence[LossEntry]) -> None:
+        """Have losses entered in the ledger with the next commit."""
+        self._next.losses += losses
+        self.want(0.0)
+
+    def save_cursors(self) -> None:
+        """Have cursors and receipts saved with the next commit, not some time later."""
+        self._next.moved = True
+        self.want(0.0)
 
     def delete_settled(self) -> bool:
         """Have what everybody has deleted with the next commit; False when that is done."""
@@ -153,10 +165,7 @@ class Desk:
 
     def refuse(self, sample: Sample) -> None:
         """Give up a sample that there is no room for; it never gets a number."""
-        wall_ms = sample.at.wall_ns // 1_000_000
-        since = self._refused[1] if self._refused else wall_ms
-        count = self._refused[0] if self._refused else Count()
-        self._refused = (count + Count(1, len(sample.values)), since, wall_ms)
+        self._next.refuse(sample)
         self.want(DELETE_EVERY_S)
 
     def compose(self, samples: list[Sample]) -> Order:
@@ -166,23 +175,23 @@ class Desk:
     def amend(self, order: Order) -> None:
         """Add everything else the next transaction should hold."""
         now_s = self.clock.monotonic_s()
+        self._next.enter_refused(self.stock, self.cursors)
         changed = [box for box in self.outboxes.values() if box.changed]
         soon_s = min((box.receipts_s for box in changed), default=0.0)
         deletes = self.closing or now_s >= self._deletes_at_s
-        if self._losses or (changed and (deletes or now_s >= self._receipts_at_s + soon_s)):
+        if self._next.moves_cursors or (
+            changed and (deletes or now_s >= self._receipts_at_s + soon_s)
+        ):
             self._add_receipts(order, now_s)
         if self._to_delete and deletes:
             self._to_delete = False
             self._deletes_at_s = now_s + DELETE_EVERY_S
             order.delete = common(cursor.settled for cursor in self.cursors)
-        order.drop, self._drop = order.drop + self._drop, []
-        order.replace, self._replace = order.replace + self._replace, []
-        order.thinned, self._thinned = self._thinned or order.thinned, None
-        self._enter_refused()
-        for loss in self._losses:
+        self._next.move_to(order)
+        for loss in self._next.losses:
             reasons = self.lost.setdefault(loss.destination, {})
             reasons[loss.reason] = reasons.get(loss.reason, 0) + loss.count.readings
-        order.losses, self._losses = order.losses + self._losses, []
+        self._next = Pending()
 
     def write(self, order: Order) -> Done:
         """Make it durable; runs on the store's thread."""
@@ -197,13 +206,14 @@ class Desk:
         self.stock.settled(min((c.settled.through for c in self.cursors), default=0))
         self.space, self.written_bytes = done.space, done.written_bytes
         self.commit_count += 1
+        self._take_in_rescued(done)
         self._note_trouble(done)
         if done.dropped:
             self.give_up(done.dropped, Loss.RAM_OVERFLOW)
         if done.more_to_delete:
             self._to_delete, self._deletes_at_s = True, 0.0
             self.want(DELETE_ON_S)
-        if done.chunks or done.eras or done.lives:
+        if done.chunks or done.eras or done.lives or done.rescued:
             for box in self.outboxes.values():
                 box.committed(urgent=urgent)
         self.look(full=False)
@@ -216,20 +226,32 @@ class Desk:
         """Read from the card."""
         if self.store is None:
             return Found(incomplete=True)
-        return await self.thread.run(self.store.read, ask)
+        found = await self.thread.run(self.store.read, ask)
+        if found.hopeless:
+            self.hopeless = True
+            self.look(full=False)
+        return found
 
     def facts_of(self, cursor: Cursor) -> DestinationFacts:
         """One destination in figures."""
         accepted = self.stock.accepted
         return DestinationFacts(
             accepted=(accepted - cursor.since).readings,
-            lost_by_reason=dict(self.lost.get(cursor.name, {})),
+            lost_by_reason=self._lost(cursor.name),
             accepted_samples=(accepted - cursor.since).samples,
             delivered=cursor.delivered.readings,
             rejected=cursor.rejected.readings,
             lost=cursor.lost.readings,
             waiting=cursor.waiting(accepted).readings,
         )
+
+    def _lost(self, destination: str) -> dict[str, int]:
+        """By reason, those included that wait for their commit."""
+        lost = dict(self.lost.get(destination, {}))
+        for loss in self._next.losses:
+            if loss.destination == destination:
+                lost[loss.reason] = lost.get(loss.reason, 0) + loss.count.readings
+        return lost
 
     def _add_receipts(self, order: Order, now_s: float) -> None:
         self._receipts_at_s = now_s
@@ -239,14 +261,20 @@ class Desk:
             order.rejected += box.refused
             box.refused, box.changed = [], False
 
-    def _enter_refused(self) -> None:
-        if self._refused is None:
-            return
-        count, from_ms, to_ms = self._refused
-        self._refused = None
-        self._losses += [
-            unnumbered(self.stock, cursor.name, count, (from_ms, to_ms)) for cursor in self.cursors
-        ]
+    def _take_in_rescued(self, done: Done) -> None:
+        if done.reserved is not None:
+            for cursor in self.cursors:
+                set_aside(cursor, done.reserved)
+            for box in self.outboxes.values():
+                box.islands.append((done.reserved.first, done.reserved.last))
+            self.reserved = done.reserved
+        for rescued in done.rescued:
+            for cursor in self.cursors:
+                rescued.owe(cursor)
+            if rescued.chunk.lane is Kind.URGENT:
+                insort(self.stock.urgent, rescued.chunk.first)
+        if done.rescued:
+            self.stock.version += 1
 
     def _all_changed(self) -> None:
         for box in self.outboxes.values():
@@ -254,7 +282,7 @@ class Desk:
         self.want(0.0)
 
     def _note_trouble(self, done: Done) -> None:
-        self.hopeless = done.damaged
+        self.hopeless = self.hopeless or done.damaged
         if done.trouble:
             log.warning(
                 "The disk answered with an error; nothing is lost.",
@@ -269,7 +297,8 @@ class Desk:
             )
         elif self.broken and not done.broken:
             log.warning("The disk takes samples again.", event_type="store.recovered")
-        self.broken = done.broken
+        if not self.exiled:
+            self.broken = done.broken
 
 
 def _nobody(within_s: float) -> None:

@@ -134,6 +134,12 @@ class Eras:
             era = self._begin(at, handed)
         return era
 
+    def adopt(self, era: Era) -> int:
+        """Take in an era of another store; returns its id here."""
+        adopted = replace(era, id=max(self.by_id, default=0) + 1)
+        self._note(adopted)
+        return adopted.id
+
     def _estimate(self, handed: int) -> None:
         """Place boots that never saw a trusted clock before the next one that did.
 

@@ -1,16 +1,22 @@
 """What the store does by itself: make room by policy, expire, look whether the disk is back."""
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import takewhile
 
 from agent.daemon.buffer.codec import THINNED, THINNED_TWICE
+from agent.daemon.buffer.database import PAGE_BYTES
 from agent.daemon.buffer.desk import Desk
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.model import Chunk, Kind
+from agent.daemon.buffer.opening import Opening, exile_of
 from agent.daemon.buffer.outbox import Outbox
+from agent.daemon.buffer.quarantine import SHARE, Quarantine
 from agent.daemon.buffer.reading import Ask
+from agent.daemon.buffer.rescue import Rescue
+from agent.errors import FieldpostError
 
 LOOK_S = 60.0  # between looks at what has expired
 FILLED = 0.8  # of the pages in use: room has to be made, while there is room to make it in
@@ -19,32 +25,31 @@ STEP = 200  # chunks looked at in one go
 NEWEST = 1000  # samples that are not thinned: what is not a minute old yet
 
 
-class StoreDamagedError(Exception):
-    """The running store turned out to be damaged; the next start puts it aside."""
+class NewStartError(Exception):
+    """Only a new start leads to a good store."""
 
 
 class Keeper:
     """Runs beside the commits, woken by them.
 
     Args:
-        pages_bytes: what the database may use.
-        when_full: `thin`, `drop-oldest` or `refuse-new`.
+        opening: how stores come to be here.
         flush: commits what there is.
     """
 
     def __init__(
         self,
         desk: Desk,
-        pages_bytes: int,
-        when_full: str,
+        opening: Opening,
         flush: Callable[[], Awaitable[None]],
     ) -> None:
-        self.set_aside: str | None = None
-        self.beside_bytes = 0
         self._desk = desk
-        self._pages_bytes = pages_bytes
-        self._when_full = when_full
+        self._opening = opening
+        self._pages_bytes = opening.frame.pages * PAGE_BYTES
+        self._when_full = opening.site.when_full
         self._flush = flush
+        self._quarantine = Quarantine(opening.home)
+        self._rescue = Rescue(desk, flush, opening.build.salvage)
         self._woken = asyncio.Event()
         self._full = False
         desk.look = self._look
@@ -53,24 +58,66 @@ class Keeper:
         """Until cancelled.
 
         Raises:
-            StoreDamagedError: only a new start helps.
+            NewStartError: only that helps.
         """
+        await self.salvage()
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._woken.wait()
             self._woken.clear()
             if self._desk.hopeless:
-                raise StoreDamagedError(self._desk.broken)
+                raise NewStartError(self._desk.broken)
             await self.look_after()
+
+    @property
+    def beside_bytes(self) -> int:
+        """What lies beside the database."""
+        return self._quarantine.used_bytes() + self._opening.frame.ballast_bytes
+
+    @property
+    def set_aside(self) -> str | None:
+        """What lies in quarantine, one sentence."""
+        count = len(self._quarantine.places())
+        if not count:
+            return None
+        return f"{count} damaged store{'s' * (count > 1)} set aside in {self._quarantine.folder}"
+
+    async def salvage(self) -> None:
+        """Bring in what quarantined stores, and one in RAM, still hold."""
+        if self._desk.exiled:
+            return
+        for place in self._quarantine.places():
+            if await self._rescue.bring_in(place):
+                self._quarantine.remove(place)
+        self._quarantine.bound(self._opening.site.buffer_bytes // SHARE)
+        exile = exile_of(self._opening.home)
+        if exile is not None and await self._rescue.bring_in(exile / "buffer"):
+            shutil.rmtree(exile, ignore_errors=True)
 
     async def look_after(self) -> None:
         """One round: what has expired goes, and room is made where it is short."""
+        await self._try_home()
         for box in self._desk.outboxes.values():
             await self._expire(box)
         if self._over(FILLED) or self._full:
             self._full = False
             await self._make_room()
+
+    async def _try_home(self) -> None:
+        """Whether the disk answers again; what is in RAM is brought in by the next start.
+
+        Raises:
+            NewStartError: it does.
+        """
+        if not self._desk.exiled:
+            return
+        now = self._desk.clock.now()
+        with suppress(FieldpostError):
+            store, _ = await self._opening.at_home(now)
+            await self._desk.thread.run(store.close, now)
+            message = "the disk takes samples again"
+            raise NewStartError(message)
 
     def _look(self, *, full: bool) -> None:
         self._full = self._full or full

@@ -16,7 +16,7 @@ def lock(folder: Path) -> int:
     """
     try:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        descriptor = _opened(folder / "lock")
     except OSError as error:
         message = f"the folder of the store cannot be used: {error}"
         raise FieldpostError(message) from error
@@ -27,3 +27,11 @@ def lock(folder: Path) -> int:
         message = f"another fieldpost daemon uses the store in {folder}"
         raise BusyError(message, action="Stop the other one, or give this one --state") from error
     return descriptor
+
+
+def _opened(file: Path) -> int:
+    """A read-only file system has a lock, too, where one was made before."""
+    try:
+        return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError:
+        return os.open(file, os.O_RDONLY | os.O_CLOEXEC)

@@ -1,9 +1,9 @@
 """Have `prepare` make or migrate the store: a child process, so that its libraries stay out."""
 
 import asyncio
-import sys
 from pathlib import Path
 
+from agent.daemon.programs import program
 from agent.errors import FieldpostError
 
 MAKE_S = 60.0  # a migration never copies data, so even a slow card is done long before
@@ -16,10 +16,7 @@ async def make_store(folder: Path) -> None:
         FieldpostError: it could not be done; the text is the child's.
     """
     child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "agent.prepare.store",
-        str(folder),
+        *program("agent.prepare.store", str(folder)),
         stderr=asyncio.subprocess.PIPE,
     )
     try:

@@ -8,8 +8,7 @@ from agent.daemon.buffer.codec import Entry
 from agent.daemon.buffer.eras import Era
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.lives import Lives
-from agent.daemon.buffer.ranges import Range, Settled
-from agent.sample import Instant, Sample
+from agent.daemon.buffer.ranges import Settled
 
 
 class Kind(IntEnum):
@@ -87,6 +86,7 @@ class Cursor:
     rejected: Count = field(default_factory=Count)
     lost: Count = field(default_factory=Count)
     configured: bool = True
+    forgotten: bool = False  # saving it removes it, and all that is set aside for it
 
     def waiting(self, accepted: Count) -> Count:
         """What is neither delivered, nor set aside, nor lost."""
@@ -102,12 +102,17 @@ class Cursor:
             self.rejected,
             self.lost,
             self.configured,
+            self.forgotten,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """One record a destination judged and refused, as it is set aside."""
+    """One record a destination judged and refused, as it is set aside.
+
+    Attributes:
+        gone: it is set aside no more; without epoch: nothing of the destination is.
+    """
 
     destination: str
     epoch: str
@@ -116,6 +121,7 @@ class Refused:
     reason: str
     readings: int
     body: str
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,64 +152,6 @@ class LossEntry:
         )
 
 
-@dataclass(slots=True)
-class Order:
-    """What the next transaction holds.
-
-    Attributes:
-        now: the present, so that the first trusted moment becomes an anchor even without samples.
-        handed: highest number that may have left with the anchors known so far.
-        drop: numbers of chunks that are given up, whoever still waits for them.
-        replace: thinned chunks that come in their place.
-        thinned: numbers through which the store is thinned to the minute and to the quarter.
-        delete: numbers that every destination has settled.
-    """
-
-    samples: list[Sample]
-    now: Instant
-    handed: int = 0
-    drop: list[Range] = field(default_factory=list)
-    replace: list[Chunk] = field(default_factory=list)
-    thinned: tuple[int, int] | None = None
-    cursors: list[Cursor] = field(default_factory=list)
-    rejected: list[Refused] = field(default_factory=list)
-    losses: list[LossEntry] = field(default_factory=list)
-    delete: list[Range] = field(default_factory=list)
-    chunks: list[Chunk] | None = None  # the samples, once they have their numbers
-    ledger: dict[int, LossEntry] = field(default_factory=dict)  # losses that have a row
-    entered: int = 0  # how many of the losses those are
-
-
-@dataclass(slots=True)
-class Done:
-    """What a transaction left behind.
-
-    Attributes:
-        eras: those that are new or know better now.
-        accepted: samples (the highest number) and readings the store has accepted in its life.
-        bytes: of the chunks, packed.
-        more_to_delete: the deletes were cut short; go on with the next commit.
-        trouble: what the disk answered to a checkpoint, which loses nothing but is no good sign.
-        lives: all of them, where a new one began.
-        dropped: chunks that had to leave the ring in RAM.
-        broken: the disk refuses, so all this is in RAM only.
-        damaged: it refuses because the store is damaged; only a new start helps.
-    """
-
-    chunks: list[Chunk]
-    eras: list[Era]
-    accepted: Count
-    space: Space
-    written_bytes: int
-    bytes: int = 0
-    more_to_delete: bool = False
-    trouble: str | None = None
-    lives: Lives | None = None
-    dropped: list[Chunk] = field(default_factory=list)
-    broken: str | None = None
-    damaged: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Oldest:
     """Where the oldest unsettled sample stands: its number, its era and the boot clock."""
@@ -213,7 +161,7 @@ class Oldest:
     us: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Opened:
     """What the event loop has to know of a store that was opened.
 
@@ -223,6 +171,8 @@ class Opened:
         oldest: by destination, what it has waited for longest.
         thinned: numbers through which the store is thinned to the minute and to the quarter.
         lost: readings by destination and reason, as the ledger has them.
+        news: sentences for people.
+        broken: why this store is one in RAM, or None.
     """
 
     cursors: list[Cursor]
@@ -237,3 +187,4 @@ class Opened:
     thinned: tuple[int, int]
     lost: Mapping[str, Mapping[str, int]]
     news: list[str]
+    broken: str | None = None

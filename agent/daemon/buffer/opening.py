@@ -1,16 +1,19 @@
 """Starting is never refused because of data: whatever lies there, a store comes of it."""
 
+import hashlib
+import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent import logging
-from agent.daemon.buffer.ballast import BALLAST_BYTES
+from agent.daemon.buffer.ballast import BALLAST_BYTES, Ballast
 from agent.daemon.buffer.database import PAGE_BYTES, Frame, Newer, Outdated, Unusable
 from agent.daemon.buffer.maker import make_store
 from agent.daemon.buffer.model import Opened
 from agent.daemon.buffer.quarantine import Quarantine
+from agent.daemon.buffer.rescue import Salvage, salvaged
 from agent.daemon.buffer.store import Store
 from agent.daemon.buffer.thread import StoreThread
 from agent.daemon.buffer.trouble import Trouble, kind_of, said
@@ -24,6 +27,7 @@ log = logging.get("buffer")
 SHARE = 8  # ballast and write-ahead log take at most so much of a small quota
 WAL_BYTES = 8 << 20  # a checkpoint leaves 4 MB of it; a large commit needs more
 PAGES_MIN = 64
+EXILE = Frame(pages=4096, window_ms=5000, ballast_bytes=0, hardware=bytes(8))  # 16 MB of RAM
 BESIDE = "beside"  # where we work while a newer version's store waits untouched
 
 
@@ -38,6 +42,7 @@ class Build:
     Attributes:
         make: makes or migrates the store in a folder.
         frame: instead of what follows from the site.
+        salvage: reads what can be read of a quarantined store.
         thread: where the store's work is done; simulations have it done in their own time.
     """
 
@@ -45,6 +50,7 @@ class Build:
     frame: Frame | None = None
     store: Callable[[Path, Frame], Store] = Store
     thread: Callable[[], StoreThread] = StoreThread
+    salvage: Salvage = salvaged
 
 
 SOUND = Build()
@@ -66,34 +72,82 @@ class Opening:
     thread: StoreThread
     build: Build
 
+    @property
+    def frame(self) -> Frame:
+        """What the store may use."""
+        return self.build.frame or frame_of(self.site)
+
     async def open(self, now: Instant) -> tuple[Store, Opened]:
-        """A store that is open; damaged ones are in quarantine, a newer one waits untouched.
+        """A store that is open; where the disk gives none, one in RAM until it does.
 
         Raises:
-            NoStoreError: the disk takes nothing, or another program holds the store.
+            FieldpostError: not even RAM can hold one.
+        """
+        try:
+            return await self.at_home(now)
+        except FieldpostError as error:
+            refused = error
+        if Ballast(self.home / "ballast").drop():  # the file system may be full
+            return await self.open(now)
+        exile = exile_of(self.home)
+        if exile is None:
+            raise refused
+        log.error(
+            "There is no store on the disk; samples are kept in RAM.",
+            event_type="store.broken",
+            error=refused.message,
+        )
+        store = self.build.store(exile, EXILE)
+        opened = await self._made(store, exile, now)
+        opened.broken = refused.message
+        return store, opened
+
+    async def at_home(self, now: Instant) -> tuple[Store, Opened]:
+        """A store on the disk; damaged ones are in quarantine, a newer one waits untouched.
+
+        Raises:
+            FieldpostError: the disk takes nothing, or another program holds the store.
         """
         store = self._store(self.home)
         try:
             return store, await self._made(store, self.home, now)
         except Newer as error:
             return await self._beside(now, error)
-        except Unusable as error:
-            reason = str(error)
-        except sqlite3.Error as error:
-            if kind_of(error) in (Trouble.BUSY, Trouble.FULL):
-                raise NoStoreError(_unavailable(error)) from error
-            reason = said(error)
+        except FieldpostError as error:
+            if not Quarantine(self.home).misplaced:
+                raise
+            reason = error.message
+        except (Unusable, OSError, sqlite3.Error) as error:
+            reason = self._verdict(error)
+        return await self._anew(now, reason)
+
+    def _verdict(self, error: Unusable | OSError | sqlite3.Error) -> str:
+        """Why the store has to be put aside.
+
+        Raises:
+            NoStoreError: that would not help.
+        """
+        if isinstance(error, Unusable):
+            return str(error)
+        if isinstance(error, OSError):
+            message = f"the store in {self.home} cannot be used: {error}"
+            raise NoStoreError(message) from error
+        if kind_of(error) in {Trouble.BUSY, Trouble.FULL}:
+            raise NoStoreError(_unavailable(error)) from error
+        return said(error)
+
+    async def _anew(self, now: Instant, reason: str) -> tuple[Store, Opened]:
         self._put_aside(reason)
+        store = self._store(self.home)
         try:
             opened = await self._made(store, self.home, now)
-        except (sqlite3.Error, Newer, Unusable) as error:
+        except (sqlite3.Error, OSError, Newer, Unusable) as error:
             message = f"a new store in {self.home} does not work either: {error}"
             raise NoStoreError(message) from error
-        opened.news.append(f"A damaged store was set aside: {reason}.")
         return store, opened
 
     def _store(self, home: Path) -> Store:
-        return self.build.store(home, self.build.frame or frame_of(self.site))
+        return self.build.store(home, self.frame)
 
     async def _made(self, store: Store, home: Path, now: Instant) -> Opened:
         try:
@@ -130,6 +184,15 @@ def _unavailable(error: sqlite3.Error) -> str:
     if kind_of(error) is Trouble.FULL:
         return "the file system of the store is full"
     return "another program holds the store open"
+
+
+def exile_of(home: Path) -> Path | None:
+    """A folder in RAM for a store whose disk does not answer; None where there is none."""
+    name = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:16]
+    for memory in (os.environ.get("RUNTIME_DIRECTORY", ""), "/dev/shm"):  # noqa: S108 - RAM is wanted
+        if memory and os.access(memory, os.W_OK):
+            return Path(memory) / f"fieldpost-{name}"
+    return None
 
 
 def frame_of(site: Site) -> Frame:

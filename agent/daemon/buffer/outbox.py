@@ -1,7 +1,6 @@
 """What one destination has not answered for: taken in lanes, settled by receipts."""
 
 import asyncio
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -9,12 +8,14 @@ from typing import Protocol
 from agent.cloud import Batch, Limits, Receipt, Record
 from agent.daemon.buffer.facts import Lane, Waiting
 from agent.daemon.buffer.model import Count, Cursor, Kind, Oldest, Refused
-from agent.daemon.buffer.ranges import runs
+from agent.daemon.buffer.ranges import Range, runs
 from agent.daemon.buffer.reading import Ask, Damage, Found
+from agent.daemon.buffer.returns import Returns, set_aside
 from agent.daemon.buffer.stock import Picking, Stock
 
 RECEIPTS_S = 10.0  # a destination that recognises repeats may be sent those of ten seconds again
 RECEIPTS_SOON_S = 1.0  # another one as few as can be had without a commit of their own
+RETURNING = (Lane.BACKLOG, Lane.ANY)  # what was refused once goes again beside the backlog
 HOLES_MAX = 10_000  # remembered for batches under way; without them cursors only move later
 TRUST_LOOK_S = 5.0  # how often a held back sample looks whether the clock is trusted now
 
@@ -57,6 +58,8 @@ class Outbox:
         self.refused: list[Refused] = []
         self.receipts_s = RECEIPTS_S
         self.keep_ns: int | None = None
+        self.islands: list[Range] = []  # salvaged numbers above the live border
+        self.returns = Returns(cursor)
         self._stock = stock
         self._desk = desk
         self._live_from = stock.accepted.samples + 1
@@ -97,6 +100,10 @@ class Outbox:
     async def take(self, limits: Limits, lane: Lane) -> Batch | None:
         """The oldest unsettled records of a lane, as many as fit; nothing moves."""
         self.receipts_s = RECEIPTS_S if limits.deduplicates else RECEIPTS_SOON_S
+        if self.returns.pending and lane in RETURNING:
+            again = await self.returns.take(limits)
+            if again is not None:
+                return again
         version = self._stock.version
         ask = self._ask(limits, lane)
         picking = Picking(self._stock, self.cursor.settled, limits, ask.start if ask else 0)
@@ -122,7 +129,8 @@ class Outbox:
             count = self._settled((record,))
             self.cursor.rejected += count
             if count.samples:
-                self.refused.append(_set_aside(self.cursor.name, record, reason))
+                self.refused.append(set_aside(self.cursor.name, record, reason))
+        self.refused += self.returns.settle(batch, receipt)
         self.changed = True
         self._desk.want(self.receipts_s)
 
@@ -133,9 +141,11 @@ class Outbox:
     def mark_live(self) -> None:
         """What is committed up to now becomes backlog, what comes is live."""
         self._live_from = self._stock.accepted.samples + 1
+        self.islands.clear()
 
     def committed(self, *, urgent: bool) -> None:
         """Wake who waits."""
+        self.returns.try_again()
         self._news.set()
         if urgent:
             self._urgent_news.set()
@@ -159,9 +169,9 @@ class Outbox:
         if lane is Lane.URGENT:
             start, kind = next(self._urgent(), end + 1), Kind.URGENT
         elif lane is Lane.LIVE:
-            start = self._live_from
+            start, end = self._live(end)
         elif lane is Lane.BACKLOG:
-            end = self._live_from - 1
+            start, end = self._backlog()
         settled = self.cursor.settled
         start = settled.next_missing(start)
         if start > end:
@@ -190,11 +200,32 @@ class Outbox:
         if self.cursor.settled.through >= self._stock.accepted.samples:
             self._desk.reconcile(self.cursor)
 
+    def _live(self, end: int) -> Range:
+        """Where live samples may lie: islands of salvaged ones among them are backlog."""
+        start = self.cursor.settled.next_missing(self._live_from)
+        for first, last in self.islands:
+            if first <= start <= last:
+                start = self.cursor.settled.next_missing(last + 1)
+            elif start < first:
+                end = min(end, first - 1)
+        return start, end
+
+    def _backlog(self) -> Range:
+        settled = self.cursor.settled
+        if settled.next_missing(1) < self._live_from:
+            return 1, self._live_from - 1
+        for first, last in self.islands:
+            if (start := settled.next_missing(first)) <= last:
+                return start, last
+        return 1, 0
+
     def _urgent(self) -> Iterator[int]:
         settled = self.cursor.settled
         return (number for number in self._stock.urgent if number not in settled)
 
     def _has_news(self) -> bool:
+        if self.returns.pending:
+            return True
         if not self._empty:  # nothing was taken yet
             return self.cursor.waiting(self._stock.accepted).samples > 0
         return self._stock.version > min(self._empty.values())
@@ -216,21 +247,3 @@ class Outbox:
         for chunk in found.chunks[:1] if found else ():
             number = self.cursor.settled.next_missing(chunk.first)
             self._oldest = Oldest(number, chunk.era, chunk.first_us)
-
-
-def _set_aside(destination: str, record: Record, reason: str) -> Refused:
-    body = {
-        "device": record.device,
-        "time_ns": record.time_ns,
-        "time": record.time,
-        "values": dict(record.values),
-    }
-    return Refused(
-        destination=destination,
-        epoch=record.epoch,
-        seq=record.seq,
-        at_ms=record.time_ns // 1_000_000,
-        reason=reason,
-        readings=len(record.values),
-        body=json.dumps(body),
-    )

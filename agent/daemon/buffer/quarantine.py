@@ -14,7 +14,14 @@ class Quarantine:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._folder = home / "quarantine"
+        self.folder = home / "quarantine"
+
+    @property
+    def misplaced(self) -> bool:
+        """Something lies where the folder or the file of a store should be."""
+        folder = self._home / "buffer"
+        file = folder / "buffer.db"
+        return folder.exists() and not (folder.is_dir() and (file.is_file() or not file.exists()))
 
     def put_aside(self) -> Path:
         """Move `buffer/` here as it is.
@@ -22,18 +29,21 @@ class Quarantine:
         Raises:
             OSError: it cannot be moved.
         """
-        self._folder.mkdir(mode=0o750, exist_ok=True)
+        self.folder.mkdir(mode=0o750, exist_ok=True)
         sync_folder(self._home)
-        place = self._folder / f"{self._next():04d}"
+        place = self.folder / f"{self._next():04d}"
         (self._home / "buffer").rename(place)
         sync_folder(self._home)
-        sync_folder(self._folder)
+        sync_folder(self.folder)
+        if place.is_dir():
+            with suppress(OSError):  # what it should contain, for the count of what is missing
+                shutil.copy(self._home / "witness", place / "witness")
         return place
 
     def places(self) -> list[Path]:
         """What lies here, oldest first."""
         with suppress(OSError):
-            return sorted(self._folder.iterdir())
+            return sorted(self.folder.iterdir())
         return []
 
     def remove(self, place: Path) -> None:
@@ -44,7 +54,7 @@ class Quarantine:
             with suppress(OSError):
                 place.unlink()
         with suppress(OSError):
-            self._folder.rmdir()
+            self.folder.rmdir()
 
     def used_bytes(self) -> int:
         """What all of it takes."""

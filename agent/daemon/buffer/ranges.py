@@ -75,6 +75,18 @@ class Settled:
             del self._firsts[place]
             del self._lasts[place]
 
+    def remove(self, first: int, last: int) -> None:
+        """These are not settled any more."""
+        ranges = [(1, self.through), *self.ranges]
+        left = [(a, min(b, first - 1)) for a, b in ranges]
+        right = [(max(a, last + 1), b) for a, b in ranges]
+        self.through = 0
+        self._firsts.clear()
+        self._lasts.clear()
+        for a, b in (*left, *right):
+            if a <= b:
+                self.add(a, b)
+
     def copy(self) -> "Settled":
         """An independent one."""
         return Settled(self.through, list(self._firsts), list(self._lasts))

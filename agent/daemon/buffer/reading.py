@@ -12,7 +12,10 @@ from agent.daemon.buffer.ranges import Settled
 
 COLUMNS = "seq, last, samples, readings, total, first_ms, last_ms, boot, lane, codec, crc, body"
 GET = f"select {COLUMNS} from chunk where seq >= ? and seq <= ? order by seq"  # noqa: S608 - constants
-GET_LANE = f"select {COLUMNS} from chunk where lane = ? and seq >= ? and seq <= ? order by seq"  # noqa: S608 - constants
+GET_LANE = (
+    f"select {COLUMNS} from chunk indexed by chunk_lane"  # noqa: S608 - constants
+    " where lane > 0 and lane = ? and seq >= ? and seq <= ? order by seq"
+)
 FROM = f"select {COLUMNS} from chunk where seq >= ? order by seq limit ?"  # noqa: S608 - constants
 ORDINARY = f"select {COLUMNS} from chunk where lane <> 1 and seq >= ? order by seq limit ?"  # noqa: S608 - constants
 NEXT = "select seq from chunk where seq > ? order by seq limit 1"
@@ -60,6 +63,7 @@ class Found:
     Attributes:
         damaged: chunks whose CRC was wrong.
         incomplete: the card could not be read; what is missing may still be there.
+        hopeless: nor will it: the structure of the database is damaged.
     """
 
     chunks: list[Chunk] = field(default_factory=list)
@@ -67,6 +71,7 @@ class Found:
     records: int = 0
     readings: int = 0
     incomplete: bool = False
+    hopeless: bool = False
 
     def add(self, chunk: Chunk) -> None:
         """One more."""

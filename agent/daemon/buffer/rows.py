@@ -15,6 +15,7 @@ from agent.daemon.buffer.eras import Anchor, Era, Source
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.lives import Life
 from agent.daemon.buffer.model import Count, Cursor, LossEntry, Refused
+from agent.daemon.buffer.orders import Progress
 from agent.daemon.buffer.ranges import Settled
 
 
@@ -76,7 +77,11 @@ def cursors(db: Database) -> Iterator[Cursor]:
 
 
 def save_cursor(db: Database, cursor: Cursor) -> None:
-    """Write one."""
+    """Write one, or remove one that is to be forgotten."""
+    if cursor.forgotten:
+        db.execute("delete from destination where name = ?", (cursor.name,))
+        db.execute("delete from rejected where destination = ?", (cursor.name,))
+        return
     counts = [
         number
         for count in (cursor.delivered, cursor.rejected, cursor.lost)
@@ -95,7 +100,13 @@ def save_cursor(db: Database, cursor: Cursor) -> None:
 
 
 def save_refused(db: Database, refused: Refused) -> None:
-    """Set one record aside; again is the same."""
+    """Set one record aside, or take it away; again is the same."""
+    if refused.gone:
+        db.execute(
+            "delete from rejected where destination = ?1 and (?2 = '' or epoch = ?2 and seq = ?3)",
+            (refused.destination, refused.epoch, refused.seq),
+        )
+        return
     db.execute(
         "insert or replace into rejected (destination, epoch, seq, at_ms, reason, readings, body)"
         " values (?, ?, ?, ?, ?, ?, ?)",
@@ -140,6 +151,29 @@ def loss_of(row: Sequence[Any]) -> LossEntry:
         reason=Loss(row[9]),
         exact=bool(row[10]),
     )
+
+
+def progress(db: Database, place: str) -> Progress | None:
+    """How far the rescue of a quarantined store has come; None when it has not begun."""
+    query = "select place, first, numbers, through, eras, crc from rescue"
+    for found, first, numbers, through, state in _sound(db, query):
+        if found == place:
+            known = json.loads(state)
+            eras = {int(old): new for old, new in known["eras"].items()}
+            brought = {name: Count(*pair) for name, pair in known["brought"].items()}
+            return Progress(place, first, numbers, through, eras, brought)
+    return None
+
+
+def save_progress(db: Database, progress: Progress) -> None:
+    """Note it; one that is done is forgotten."""
+    if progress.done:
+        db.execute("delete from rescue where place = ?", (progress.place,))
+        return
+    brought = {name: [c.samples, c.readings] for name, c in progress.brought.items()}
+    state = json.dumps({"eras": progress.eras, "brought": brought})
+    row = (progress.place, progress.first, progress.numbers, progress.through, state)
+    _save(db, "rescue", row)
 
 
 def save_loss(db: Database, key: int, loss: LossEntry) -> None:

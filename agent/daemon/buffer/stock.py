@@ -9,7 +9,8 @@ from agent.cloud import Limits, Record
 from agent.daemon.buffer.codec import Entry
 from agent.daemon.buffer.eras import FUTURE_NS, QUALITY, Anchor, Era
 from agent.daemon.buffer.lives import Lives
-from agent.daemon.buffer.model import Chunk, Count, Done, Kind, Opened
+from agent.daemon.buffer.model import Chunk, Count, Kind, Opened
+from agent.daemon.buffer.orders import Done
 from agent.daemon.buffer.ranges import Settled
 from agent.daemon.buffer.shelf import Shelf
 
@@ -81,8 +82,8 @@ class Stock:
     def running_ns(self) -> int:
         """How long the gateway has run in its life."""
         now = self.clock.now()
-        era = self.eras.get(max(self.eras, default=0))
-        return era.running_at(now.mono_ns) if era and era.boot == now.boot else 0
+        here = [era.running_at(now.mono_ns) for era in self.eras.values() if era.boot == now.boot]
+        return max(here, default=0)
 
     def running_at(self, era: int, us: int) -> int:
         """The same, at a moment of an era."""

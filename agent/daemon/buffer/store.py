@@ -10,16 +10,17 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from agent.daemon.buffer import rows
 from agent.daemon.buffer.ballast import Ballast
 from agent.daemon.buffer.cutting import after, cut
 from agent.daemon.buffer.database import PAGE_BYTES, Database, Frame, Newer, Outdated, Unusable
 from agent.daemon.buffer.judging import Judgement, check, judged
 from agent.daemon.buffer.lives import Lives
-from agent.daemon.buffer.model import Count, Cursor, Done, Opened, Order
+from agent.daemon.buffer.model import Count, Cursor, Opened
+from agent.daemon.buffer.orders import Done, Order, Progress
 from agent.daemon.buffer.ram import Refuge
-from agent.daemon.buffer.ranges import Settled
 from agent.daemon.buffer.reading import Ask, Found, oldest, read
-from agent.daemon.buffer.tables import DELETES_MAX, Tables
+from agent.daemon.buffer.tables import DELETES_MAX, Tables, known_cursors
 from agent.daemon.buffer.trouble import BrokenError, FullError, Trouble, kind_of, said
 from agent.daemon.buffer.witness import Witness, WitnessFile, sync_folder
 from agent.sample import Instant
@@ -43,7 +44,7 @@ class Store:
         self._ballast = Ballast(home / "ballast", frame.ballast_bytes)
         self._refuge: Refuge | None = None
         self._trouble: str | None = None
-        self._restored = False
+        self._restored = self._damaged = False
 
     def open(self, now: Instant, destinations: Sequence[str]) -> Opened:
         """Open, judge against the witness, and commit that this start took place.
@@ -57,7 +58,7 @@ class Store:
         had_wal = _size(self._file.with_name("buffer.db-wal")) > 0
         self._db.open()
         try:
-            cursors = _known(self._loaded(), destinations, tables.accepted)
+            cursors = known_cursors(self._loaded(), destinations, tables.accepted)
             judgement = judged(
                 witness, tables, self._frame.hardware, self._frame.window_ms, had_wal=had_wal
             )
@@ -99,8 +100,25 @@ class Store:
         try:
             return oldest(self._db, self._tables.shapes.by_id, (number, limit), ordinary=ordinary)
         except sqlite3.Error as error:
+            return self._unread(error)
+
+    def consult(self, question: Callable[[Database], T]) -> T:
+        """Put a question to the tables.
+
+        Raises:
+            UnavailableError: the disk does not answer.
+        """
+        if self._refuge is not None:
+            raise UnavailableError(SILENT, action="fieldpost doctor")
+        try:
+            return question(self._db)
+        except sqlite3.Error as error:
             self._trouble = said(error)
-            return Found(incomplete=True)
+            raise UnavailableError(SILENT, action="fieldpost doctor") from error
+
+    def progress(self, place: str) -> Progress | None:
+        """How far the rescue of a quarantined store has come."""
+        return rows.progress(self._db, place)
 
     def close(self, now: Instant) -> None:
         """Write down where we are, empty the WAL, let go; a broken disk keeps what it has."""
@@ -108,7 +126,7 @@ class Store:
             with suppress(sqlite3.Error, OSError):
                 with self._db.transaction():
                     self._tables.save_meta(now, self._tables.accepted)
-                self._vouch(now, clean=True)
+                self._vouch(now, clean=not self._damaged)
                 self._db.checkpoint()
         self._db.close()
 
@@ -146,8 +164,8 @@ class Store:
             else:
                 self._look_after(order.now)
                 done.trouble, self._trouble = self._trouble, None
-                done.lives = Lives(self._tables.lives.known) if self._restored else None
-                self._restored = False
+                if self._restored:
+                    done.lives, self._restored = Lives(self._tables.lives.known), False
                 return done
 
     def _answer(self, order: Order, error: sqlite3.Error, left: int) -> None:
@@ -169,13 +187,17 @@ class Store:
         if order.chunks is None:
             tables.eras.of(order.now, order.handed)
             order.chunks = cut(order.samples, tables.accepted, tables.eras, order.handed)
-        accepted = after(order.chunks, tables.accepted)
+        accepted, reserved = after(order.chunks, tables.accepted), None
         readings = (accepted - tables.accepted).readings
+        lives = list(tables.lives.known)
         with self._db.transaction():
+            if order.wreckage is not None:
+                reserved = tables.reserve(order, order.wreckage, accepted)
+                accepted = Count(reserved.last, accepted.readings)
             deleted = tables.settle(order)  # first, so that it makes room
-            size = sum(tables.put(chunk) for chunk in order.chunks)
+            size = tables.put_all(order)
             tables.save_new()
-            if deleted or order.drop:
+            if deleted or order.drop or reserved:
                 tables.save_meta(order.now, accepted)
             tables.vacuum()
         eras = list(tables.eras.changed.values())
@@ -192,6 +214,9 @@ class Store:
             space=tables.space,
             written_bytes=self._db.written_bytes,
             more_to_delete=deleted >= DELETES_MAX,
+            lives=Lives(tables.lives.known) if list(tables.lives.known) != lives else None,
+            rescued=order.rescued,
+            reserved=reserved,
         )
 
     def _look_after(self, now: Instant) -> None:
@@ -245,8 +270,12 @@ class Store:
         try:
             return read(self._db, self._tables.shapes.by_id, ask)
         except sqlite3.Error as error:
-            self._trouble = said(error)
-            return Found(incomplete=True)
+            return self._unread(error)
+
+    def _unread(self, error: sqlite3.Error) -> Found:
+        self._trouble = said(error)
+        self._damaged = self._damaged or kind_of(error) is Trouble.DAMAGED
+        return Found(incomplete=True, hopeless=self._damaged)
 
     def _vouch(self, now: Instant, *, clean: bool) -> None:
         tables = self._tables
@@ -272,16 +301,6 @@ class Store:
         except (Outdated, Newer, Unusable) as error:
             message = f"the store is gone: {error}"
             raise BrokenError(message, Trouble.DAMAGED) from error
-
-
-def _known(cursors: list[Cursor], destinations: Sequence[str], accepted: Count) -> list[Cursor]:
-    """The cursors the store knows, and one at the present end for every new destination."""
-    known = {cursor.name: cursor for cursor in cursors}
-    for cursor in cursors:
-        cursor.configured = cursor.name in destinations
-    for name in destinations:
-        known.setdefault(name, Cursor(name, Settled(accepted.samples), accepted))
-    return list(known.values())
 
 
 def _size(file: Path) -> int:

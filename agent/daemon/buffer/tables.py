@@ -1,5 +1,6 @@
 """What a transaction writes, and what is loaded when a store is opened."""
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from agent.daemon.buffer import rows
@@ -8,7 +9,8 @@ from agent.daemon.buffer.database import PAGE_BYTES, Database
 from agent.daemon.buffer.eras import Eras
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.lives import Lives
-from agent.daemon.buffer.model import Chunk, Count, Cursor, LossEntry, Oldest, Opened, Order, Space
+from agent.daemon.buffer.model import Chunk, Count, Cursor, LossEntry, Oldest, Opened, Space
+from agent.daemon.buffer.orders import Order, Progress, Wreckage
 from agent.daemon.buffer.ranges import Range, Settled
 from agent.daemon.buffer.reading import COLUMNS
 from agent.sample import Instant
@@ -26,7 +28,7 @@ DELETE = (
 DROP = "delete from chunk where seq >= ? and seq <= ?"
 NEWEST = "select last, total, boot, last_ms from chunk order by seq desc limit 1"
 RECENT = "select boot, first_ms, readings from chunk order by seq desc limit ?"
-URGENT = "select seq from chunk where lane = 1 order by seq"
+URGENT = "select seq from chunk indexed by chunk_lane where lane > 0 and lane = 1 order by seq"
 FIRST = (
     "select boot, first_ms from chunk where seq >="
     " coalesce((select max(seq) from chunk where seq <= ?1), ?1) and last >= ?1"
@@ -34,6 +36,12 @@ FIRST = (
 )
 
 Ledger = dict[tuple[str, Loss], tuple[int, LossEntry]]  # the newest line of each, with its key
+
+
+def set_aside(cursor: Cursor, block: Progress) -> None:
+    """A destination waits for nothing in this block so far."""
+    cursor.settled.add(block.first, block.last)
+    cursor.since += Count(block.numbers, 0)
 
 
 class Tables:
@@ -112,6 +120,14 @@ class Tables:
         self._db.execute(PUT, (*numbers, row_crc(numbers, body), body))
         return len(body)
 
+    def put_all(self, order: Order) -> int:
+        """Write the chunks of an order, new and salvaged ones; returns their bytes."""
+        size = sum(self.put(chunk) for chunk in order.chunks or ())
+        size += sum(self.put(rescued.chunk) for rescued in order.rescued)
+        if order.progress is not None:
+            rows.save_progress(self._db, order.progress)
+        return size
+
     def settle(self, order: Order) -> int:
         """Write cursors, set-aside records and losses, then delete; returns how many chunks."""
         db = self._db
@@ -167,6 +183,27 @@ class Tables:
         self.meta.running_ns = self.eras.running_ns(now)
         rows.save_meta(self._db, self.meta)
 
+    def reserve(self, order: Order, wreckage: Wreckage, accepted: Count) -> Progress:
+        """Set a block of numbers aside, settled for everybody, named as in the wreckage."""
+        if order.block is None:
+            order.block = self._block(wreckage, accepted)
+            for cursor in order.cursors:
+                set_aside(cursor, order.block)
+        self.save_lives()
+        rows.save_progress(self._db, order.block)
+        return order.block
+
+    def _block(self, wreckage: Wreckage, accepted: Count) -> Progress:
+        first, before = accepted.samples + 1, self.lives.current
+        for life in wreckage.lives:
+            seq = life.first - life.shift
+            number = first - 1 + life.first
+            self.lives.begin(number, epoch=life.epoch, seq=seq, reason="salvaged")
+        end, seq = first + wreckage.last, first - before.shift
+        self.lives.begin(end, epoch=before.epoch, seq=seq, reason="after salvage")
+        eras = {era.id: self.eras.adopt(era) for era in wreckage.eras}
+        return Progress(wreckage.place, first, wreckage.last, eras=eras)
+
     def vacuum(self) -> None:
         """Give some free pages back to the file system, where there are many."""
         space = self.space
@@ -197,3 +234,15 @@ class Tables:
         number = settled.next_missing(1)
         row = self._db.one(FIRST, (number,))
         return Oldest(number, row[0], row[1] * 1000) if row else None
+
+
+def known_cursors(
+    cursors: list[Cursor], destinations: Sequence[str], accepted: Count
+) -> list[Cursor]:
+    """The cursors the store knows, and one at the present end for every new destination."""
+    known = {cursor.name: cursor for cursor in cursors}
+    for cursor in cursors:
+        cursor.configured = cursor.name in destinations
+    for name in destinations:
+        known.setdefault(name, Cursor(name, Settled(accepted.samples), accepted))
+    return list(known.values())

@@ -46,9 +46,13 @@ async def made(folder: Path) -> None:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, clock: Clock, destinations: Sequence[str] = ("cloud",), site: Site = SITE
+    folder: Path,
+    clock: Clock,
+    destinations: Sequence[str] = ("cloud",),
+    site: Site = SITE,
+    build: Build | None = None,
 ) -> AsyncIterator[Buffer]:
-    buffer = Buffer(folder, site, clock, destinations, Build(made))
+    buffer = Buffer(folder, site, clock, destinations, build or Build(made))
     await buffer.open()
     try:
         yield buffer

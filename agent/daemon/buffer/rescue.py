@@ -1,0 +1,199 @@
+"""Bring what was salvaged into the store: under its old names, to whom it was still owed.
+
+A block of numbers is set aside for the whole quarantined store, settled for everybody. Chunk after
+chunk is then put into the block and owed again to those who had not settled it. Progress is noted
+in the transaction that makes it, so a cut repeats nothing and loses nothing.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from agent import logging
+from agent.daemon.buffer.desk import Desk
+from agent.daemon.buffer.eras import Anchor, Era, Source
+from agent.daemon.buffer.facts import Loss
+from agent.daemon.buffer.giving_up import counted, unnumbered
+from agent.daemon.buffer.lives import Life
+from agent.daemon.buffer.model import Chunk, Count, Cursor, Kind, Refused
+from agent.daemon.buffer.orders import Progress, Rescued, Wreckage
+from agent.daemon.buffer.ranges import Range, Settled, runs
+from agent.daemon.buffer.witness import WitnessFile
+from agent.daemon.programs import program
+from agent.plan import Json
+
+log = logging.get("buffer")
+
+BATCH = 200  # chunks a commit brings in
+PAUSE_S = 0.02  # between commits, so that samples and lanes come first
+LINE_BYTES = 64 << 20
+
+Salvage = Callable[[Path, int], AsyncIterator[Json]]
+
+
+@dataclass(slots=True)
+class Old:
+    """What a quarantined store said of itself.
+
+    Attributes:
+        owed: by destination, what was not settled when it broke.
+        settled: by destination.
+    """
+
+    last: int = 0
+    lives: list[Life] = field(default_factory=list)
+    eras: list[Era] = field(default_factory=list)
+    owed: dict[str, Count] = field(default_factory=dict)
+    settled: dict[str, Settled] = field(default_factory=dict)
+    rejected: list[Refused] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, head: Json) -> "Old":
+        """From the first line of the salvage."""
+        eras = [
+            Era(key, boot, ran, began, tuple(Anchor(0, m, w, Source(s)) for m, w, s in anchors))
+            for key, boot, ran, began, anchors in head["eras"]
+        ]
+        return cls(
+            last=head["last"],
+            lives=[Life(*life) for life in head["lives"]],
+            eras=eras,
+            owed={name: Count(samples, readings) for name, _, samples, readings in head["cursors"]},
+            settled={name: Settled.of(0, ranges) for name, ranges, _, _ in head["cursors"]},
+            rejected=[Refused(*row) for row in head["rejected"]],
+        )
+
+
+async def salvaged(place: Path, after: int) -> AsyncIterator[Json]:
+    """The lines of the salvage child."""
+    child = await asyncio.create_subprocess_exec(
+        *program("agent.daemon.buffer.salvage", str(place), str(after)),
+        stdout=asyncio.subprocess.PIPE,
+        limit=LINE_BYTES,
+    )
+    try:
+        if child.stdout is not None:
+            async for line in child.stdout:
+                yield json.loads(line)
+    finally:
+        if child.returncode is None:
+            with suppress(ProcessLookupError):
+                child.kill()
+        await child.wait()
+
+
+class Rescue:
+    """Brings in one quarantined store after the other."""
+
+    def __init__(self, desk: Desk, flush: Callable[[], Awaitable[None]], salvage: Salvage) -> None:
+        self._desk = desk
+        self._flush = flush
+        self._salvage = salvage
+
+    async def bring_in(self, place: Path) -> bool:
+        """Everything that can be read of it; returns whether it is no longer needed."""
+        store = self._desk.store
+        if store is None or not (place / "buffer.db").exists():
+            return False
+        progress = await self._desk.thread.run(store.progress, place.name)
+        old, batch = Old(), list[Rescued]()
+        async for line in self._salvage(place, progress.through if progress else 0):
+            if line["kind"] == "head":
+                old = Old.of(line)
+                progress = progress or await self._reserved(place, old)
+            elif line["kind"] == "chunk" and progress is not None:
+                batch.append(_rescued(line, old, progress, self._desk.cursors))
+                progress = _further(progress, batch[-1], line["last"])
+            if progress is not None and len(batch) >= BATCH:
+                await self._commit(batch, progress)
+                batch = []
+        return await self._finish(place, old, batch, progress)
+
+    async def _reserved(self, place: Path, old: Old) -> Progress | None:
+        if not old.last:
+            return None
+        lives = old.lives
+        witness = WitnessFile(place / "witness").read()
+        if not lives and witness is not None:
+            lives = [Life(1, witness.epoch, 0)]
+        self._desk.reserve(Wreckage(place.name, old.last, lives, old.eras))
+        while self._desk.reserved is None:
+            await self._flush()
+            await asyncio.sleep(PAUSE_S)
+        return self._desk.reserved
+
+    async def _commit(self, batch: list[Rescued], progress: Progress) -> None:
+        self._desk.bring_in(batch, progress)
+        await self._flush()
+        await asyncio.sleep(PAUSE_S)
+
+    async def _finish(
+        self, place: Path, old: Old, batch: list[Rescued], progress: Progress | None
+    ) -> bool:
+        brought = progress.brought if progress else {}
+        now_ms = self._desk.clock.now().wall_ns // 1_000_000
+        for cursor in self._desk.cursors:
+            count, exact = _missing(place, old, cursor, brought)
+            if count.readings > 0 or count.samples > 0:
+                loss = unnumbered(self._desk.stock, cursor.name, count, (0, now_ms))
+                self._desk.enter([replace(loss, reason=Loss.CORRUPTION, exact=exact)])
+        if progress is not None:
+            self._desk.bring_in(batch, replace(progress, done=True), old.rejected)
+        await self._flush()
+        log.warning(
+            "A damaged store was salvaged.",
+            event_type="store.salvaged",
+            place=str(place),
+            readings=max((count.readings for count in brought.values()), default=0),
+        )
+        return self._desk.broken is None
+
+
+def _rescued(line: Json, old: Old, block: Progress, cursors: list[Cursor]) -> Rescued:
+    up = block.first - 1
+    entries = [(up + n, device, us, values) for n, device, us, values in line["entries"]]
+    lane = Kind.URGENT if line["lane"] == Kind.URGENT else Kind.RESCUED
+    chunk = Chunk(
+        first=up + line["first"],
+        last=up + line["last"],
+        readings=sum(len(values) for _, _, _, values in entries),
+        total=0,
+        lane=lane,
+        era=block.eras.get(line["era"], 0),
+        entries=entries,
+        thinned=line["thinned"],
+    )
+    owed: dict[str, list[Range]] = {}
+    counts: dict[str, Count] = {}
+    for cursor in cursors:
+        settled = old.settled.get(cursor.name)
+        if settled is None and old.settled:
+            continue  # it was not there yet
+        due = [e for e in entries if settled is None or e[0] - up not in settled]
+        owed[cursor.name] = list(runs(e[0] for e in due))
+        counts[cursor.name] = counted(due)
+    return Rescued(chunk, owed, counts)
+
+
+def _further(progress: Progress, rescued: Rescued, last: int) -> Progress:
+    brought = dict(progress.brought)
+    for name, count in rescued.counts.items():
+        brought[name] = brought.get(name, Count()) + count
+    return replace(progress, through=last, brought=brought)
+
+
+def _missing(
+    place: Path, old: Old, cursor: Cursor, brought: Mapping[str, Count]
+) -> tuple[Count, bool]:
+    """What a destination was owed and does not get: exactly, or at most."""
+    got = brought.get(cursor.name, Count())
+    if cursor.name in old.owed:
+        return old.owed[cursor.name] - got, True
+    witness = WitnessFile(place / "witness").read()
+    if old.owed or witness is None:
+        return Count(), True
+    most = Count(witness.next - 1, witness.readings) - got
+    return Count(max(0, most.samples), max(0, most.readings)), False
