@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-import sys
 from pathlib import Path
 
 from agent import logging
+from agent.daemon.programs import program
 from agent.plan import Plan
 
 log = logging.get("page")
@@ -35,11 +35,7 @@ async def serve(plan: Plan, socket: Path) -> None:
 
 def command(plan: Plan, socket: Path) -> list[str]:
     """How the status service of this plan is started."""
-    return [
-        *(sys.executable, "-m", "agent.status"),
-        *("--socket", str(socket)),
-        *("--listen", plan.status.listen),
-    ]
+    return program("agent.status", "--socket", str(socket), "--listen", plan.status.listen)
 
 
 async def _ended(child: asyncio.subprocess.Process) -> None:

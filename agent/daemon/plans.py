@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import orjson
 import agent
 from agent import logging
 from agent.clock import Clock
+from agent.daemon.programs import program
 from agent.errors import FieldpostError
 from agent.plan import FORMAT, Plan, from_json, overrides_digest, to_json
 
@@ -98,7 +98,7 @@ class Plans:
 
     async def _compile(self) -> tuple[Plan | None, str]:
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "agent.prepare", "--config", str(self.config)),
+            *program("agent.prepare", "--config", str(self.config)),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
