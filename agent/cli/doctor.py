@@ -133,7 +133,9 @@ def _report(found: Sequence[Finding], *, codes: bool) -> Iterator[str]:
 
 def _wrapped(finding: Finding, *, codes: bool) -> list[str]:
     code = f"{finding.code} " if codes and finding.code else ""
-    text = f"{code}{finding.text}" + (f" {finding.action}" if finding.action else "")
+    text = f"{code}{finding.text}"
+    if finding.action:
+        text = f"{text}{'' if text.endswith(('.', ')', '?')) else '.'} {finding.action}"
     return textwrap.wrap(text, WIDTH - AREA_WIDTH - MARK_WIDTH, break_on_hyphens=False)
 
 

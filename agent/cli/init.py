@@ -16,6 +16,8 @@ NAME_LENGTH = 3, 50  # of `site.id`
 
 STARTER = """\
 # Gateway configuration.  After editing:  fieldpost check   (nothing is applied)
+#                                         sudo systemctl restart fieldpost
+# All there is: /usr/share/fieldpost/gateway.yaml
 version: 1
 
 site:
@@ -58,7 +60,8 @@ cloud:
 # 4. STATUS PAGE
 # ---------------------------------------------------------------------------
 status:
-  listen: 127.0.0.1:8080         # this gateway only; a login:  fieldpost token add NAME
+  listen: 127.0.0.1:8080         # this gateway only
+  # who may log in:  fieldpost token add NAME --role viewer
 """
 
 WIRE = """\

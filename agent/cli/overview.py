@@ -136,7 +136,7 @@ def _notes(status: Json) -> Iterator[str]:
     if configuration["rejected"]:
         yield "The configuration file is not valid; the last good one runs:  fieldpost check"
     elif configuration["edited_not_applied"]:
-        yield "The configuration file was edited and is not applied:  fieldpost try"
+        yield "The configuration file was edited; to apply it:  sudo systemctl restart fieldpost"
     troubled = devices["total"] - sum(devices[state] for state in WELL)
     problems = len(status["health"]["problems"])
     if troubled:

@@ -29,16 +29,22 @@ def state_dir(explicit: Path | None = None) -> Path:
 def socket_path(explicit: Path | None = None, state: Path | None = None) -> Path:
     """Where the daemon listens.
 
-    `--socket` comes before `$FIELDPOST_SOCKET`, the given state directory, `/run/fieldpost` when a
-    socket is there, and the default state directory.
+    `--socket` comes before `$FIELDPOST_SOCKET`, the given state directory, `/run/fieldpost` when
+    the service has a socket there or is installed, and the default state directory.
     """
     if explicit is not None:
         return explicit
     if named := os.environ.get("FIELDPOST_SOCKET"):
         return Path(named)
-    if state is None and SYSTEM_SOCKET.exists():
-        return SYSTEM_SOCKET
-    return state_dir(state) / SOCKET_NAME
+    own = state_dir(state) / SOCKET_NAME
+    return SYSTEM_SOCKET if state is None and _of_the_service(own) else own
+
+
+def _of_the_service(own: Path) -> bool:
+    try:
+        return SYSTEM_SOCKET.exists() or (SYSTEM_STATE.exists() and not own.exists())
+    except PermissionError:  # it is there, and not for us: the client says so
+        return True
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class Gateway:
         self.plan = plan
         self.clock = clock
         self.edited = False
-        self.line = f"{len(plan.devices)} devices: starting"
+        self.line = f"starting; devices: {len(plan.devices)}"
         self.buffer = Buffer(state, plan.site, clock, list(plan.destinations), build)
         self.health = Health(plan, clock)
         self.history = History(plan, clock)

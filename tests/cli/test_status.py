@@ -94,7 +94,7 @@ def test_a_gateway_without_devices_says_what_to_do(twin: Twin, fieldpost: Fieldp
 
 def test_an_edited_file_is_shown(twin: Twin, fieldpost: Fieldpost) -> None:
     snapshot(twin)["status"]["configuration"]["edited_not_applied"] = True
-    assert "edited and is not applied" in fieldpost("status").out
+    assert "was edited; to apply it:" in fieldpost("status").out
 
 
 def test_long_names_do_not_break_the_screen(twin: Twin, fieldpost: Fieldpost) -> None:

@@ -23,6 +23,7 @@ THROTTLING_C = 85.0  # cores and GPU are throttled back from here (Raspberry Pi 
 MEMORY_LOW = 0.15  # share of RAM still available
 LIFE_SHORT_YEARS = 2.0
 WORN_WARN, WORN_OUT = 0.8, 1.0  # share of its life that an eMMC reports as used
+APPLY = "Check it, then start again: fieldpost check && sudo systemctl restart fieldpost"
 UNCOMMITTED_S = 60.0  # accepted samples that wait this long for the card: it does not take them
 
 
@@ -179,5 +180,5 @@ def _configuration(configuration: Configuration) -> Check:
         return Check("configuration", "FP-C01", Status.WARN, message, "fieldpost check")
     if configuration.edited_not_applied:
         message = "The configuration file was edited and is not applied."
-        return Check("configuration", "FP-C02", Status.WARN, message, "fieldpost try")
+        return Check("configuration", "FP-C02", Status.WARN, message, APPLY)
     return Check("configuration", "FP-C01")

@@ -135,10 +135,12 @@ def line(report: Report) -> str:
     troubled = [n for n, found in report.destinations.items() if found.state not in _WELL]
     cloud = ", ".join(f"{n} {report.destinations[n].state}" for n in troubled) or "ok"
     waiting = max((found.queue.readings for found in report.destinations.values()), default=0)
-    number = report.around.configuration.version
+    configuration = report.around.configuration
+    refused = ", the file is not valid" if configuration.rejected else ""
+    devices = f"{len(report.devices)} device{'' if len(report.devices) == 1 else 's'}"
     return (
-        f"{len(report.devices)} devices: {counts or 'none'}; cloud {cloud}; "
-        f"{waiting} readings waiting; configuration {number}"
+        f"{devices}: {counts or 'none'}; cloud {cloud}; {waiting} readings waiting; "
+        f"configuration {configuration.version}{refused}"
     )
 
 
