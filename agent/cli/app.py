@@ -23,6 +23,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "queue": ("agent.cli.queue:queue", "what waits for each cloud"),
     "netcheck": ("agent.cli.netcheck:netcheck", "facts about the way to each cloud"),
     "read": ("agent.cli.read:read", "values of a device or a point, now"),
+    "write": ("agent.cli.write:write", "change a point that its profile allows"),
     "profiles": ("agent.cli.profiles:profiles", "every meter and sensor we know"),
     "profile": ("agent.cli.profiles:profile", "one device profile"),
     "secret": ("agent.cli.secrets:secret", "passwords and keys of the configuration"),

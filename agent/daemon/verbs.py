@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import agent
 from agent.client.role import Role
-from agent.clock import iso
-from agent.daemon import discovery, lending, recent
+from agent.daemon import discovery, lending, recent, write_verb
 from agent.daemon.audit import Audit
 from agent.daemon.conversation import Peer, StreamVerb, Verb
 from agent.daemon.gateway import Gateway
 from agent.daemon.tokens import Tokens, as_json
-from agent.driver import DeviceFault, DriverError, Reading, Reads
+from agent.driver import DeviceFault, DriverError, Reads
 from agent.errors import DeviceNotFoundError, NoAnswerError, NotFoundError, ValidationError
 from agent.plan import Json
 
@@ -35,6 +34,7 @@ class Answers:
             "history": Verb(Role.VIEWER, self.history),
             "events": Verb(Role.OPERATOR, self.events, status=True),
             "read": Verb(Role.OPERATOR, self.read),
+            "write": Verb(Role.OPERATOR, self.write, changes=True),
             "discover": Verb(Role.OPERATOR, self.discover),
             "lends": Verb(Role.OPERATOR, self.lends),
             "ask": Verb(Role.OPERATOR, self.ask),
@@ -85,7 +85,11 @@ class Answers:
         except (DeviceFault, DriverError) as error:
             message = f"{device.name}: {error.message}"
             raise NoAnswerError(message, action=error.action) from error
-        return {"readings": [_reading(r) for r in readings]}
+        return {"readings": [write_verb.as_json(r) for r in readings]}
+
+    async def write(self, args: Json, _peer: Peer) -> Json:
+        """One point changed, once, and read back."""
+        return await write_verb.write(self.gateway, args)
 
     async def discover(self, args: Json, _peer: Peer) -> Json:
         """What is there on all connections of one kind, configured or not."""
@@ -156,9 +160,3 @@ class Answers:
             message = f"{args['device']} has no point '{point}'."
             raise NotFoundError(message, action=f"Points here: {', '.join(points)}")
         return point
-
-
-def _reading(reading: Reading) -> Json:
-    answer = dataclasses.asdict(reading)
-    at = answer.pop("at")
-    return {**answer, "quality": str(reading.quality), "time": iso(at["wall_ns"])}

@@ -1,5 +1,6 @@
 """From a value to the registers or the bit that hold it: the way back through a profile. Pure."""
 
+import math
 import struct
 from dataclasses import dataclass
 from typing import Final
@@ -57,11 +58,14 @@ def _number(point: str, how: Conversion, value: Value) -> float:
     labels = {text: raw for raw, text in how.labels.items()}
     written = labels.get(str(value), value)
     try:
-        return float(written)
-    except ValueError as error:
+        number = float(written)
+    except (ValueError, OverflowError) as error:
         known = f", or one of {', '.join(labels)}" if labels else ""
         message = f"{point}: write a number{known}"
         raise ValidationError(point, "not a number", message) from error
+    if not math.isfinite(number):
+        raise ValidationError(point, "not a number", f"{point}: {value} is not a number to write")
+    return number
 
 
 def _within(unit: Unit, point: str, number: float) -> None:
