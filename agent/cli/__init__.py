@@ -18,9 +18,10 @@ def main() -> None:
     if arguments[:1] == ["run"]:
         for name in NEVER_RESIDENT:
             sys.modules[name] = cast("Any", None)  # makes their import an ImportError
-        from agent.cli.run import run  # noqa: PLC0415  # loads the daemon, and nothing of click
+        from agent.cli.run import options, run  # noqa: PLC0415  # nothing of click
 
-        sys.exit(run(arguments[1:]))
+        if (given := options(arguments[1:])) is not None:
+            sys.exit(run(given))
     if not {"-v", "--verbose"} & set(arguments):
         sys.excepthook = unforeseen
     from agent.cli.app import command_line  # noqa: PLC0415  # loads click, which `run` must not

@@ -1,32 +1,41 @@
-"""`fieldpost run`: the daemon. Reads its arguments without click, which stays out of its memory."""
+"""`fieldpost run`: the daemon. Reads its options itself: every option parser would stay in RAM.
 
-import argparse
-from collections.abc import Sequence
+Whatever is not plainly three options with a value (a typo, `--help`) is left to the command line,
+which has better words for it.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from agent.cli.places import config_file
 from agent.client.paths import socket_path, state_dir
-from agent.daemon.app import main
 
-EXAMPLE = "example:\n  fieldpost run --config gateway.yaml --state /var/lib/fieldpost\n"
+OPTIONS = ("--config", "--state", "--socket")
 
 
-def run(arguments: Sequence[str]) -> int:
+def options(arguments: Sequence[str]) -> Mapping[str, Path] | None:
+    """The options by name, or None when there is anything else among them."""
+    given: dict[str, Path] = {}
+    waiting = [part for argument in arguments for part in _parts(argument)]
+    while waiting:
+        name = waiting.pop(0)
+        if name not in OPTIONS or not waiting or waiting[0].startswith("--"):
+            return None
+        given[name] = Path(waiting.pop(0))
+    return given
+
+
+def run(given: Mapping[str, Path]) -> int:
     """Collect and send until told to stop; the exit code of section 8.3."""
-    parser = argparse.ArgumentParser(
-        prog="fieldpost run",
-        description="The daemon: reads the devices, keeps what it read, sends it. "
-        "What the systemd unit starts.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration")
-    parser.add_argument("--state", type=Path, metavar="DIR", help="where readings are kept")
-    parser.add_argument("--socket", type=Path, metavar="PATH", help="where commands are taken")
-    given = parser.parse_args(arguments)
-    state = state_dir(given.state)
-    return main(config_file(given.config), state, _socket(given.socket, given.state, state))
+    from agent.daemon.app import main  # noqa: PLC0415  # options are read without the daemon
+
+    explicit = given.get("--state")
+    state = state_dir(explicit)
+    socket = socket_path(given.get("--socket"), explicit or state)
+    return main(config_file(given.get("--config")), state, socket)
 
 
-def _socket(explicit: Path | None, given: Path | None, state: Path) -> Path:
-    return socket_path(explicit, given or state)
+def _parts(argument: str) -> list[str]:
+    """`--config=FILE` is `--config FILE`."""
+    name, equals, value = argument.partition("=")
+    return [name, value] if equals and name in OPTIONS else [argument]

@@ -4,8 +4,7 @@ Everything is counted on the boot clock: a step of the wall clock changes no wor
 """
 
 from collections import Counter, deque
-from collections.abc import Mapping
-from statistics import median
+from collections.abc import Iterable, Mapping
 
 from agent import plan
 from agent.daemon.health import actions, window
@@ -124,7 +123,7 @@ class DeviceHealth:
         """Its reading interval, or the learned one; None while that is not known."""
         if self.device.every_s is not None:
             return self.device.every_s
-        return median(self._gaps) if len(self._gaps) >= LEARNED_AT else None
+        return _median(self._gaps) if len(self._gaps) >= LEARNED_AT else None
 
     @property
     def late_s(self) -> float:
@@ -244,3 +243,9 @@ def _by_age(age_s: float | None, late_s: float) -> DeviceState:
 
 def _failed(sums: Mapping[str, float]) -> int:
     return int(sum(sums.get(reason, 0) for reason in Reason if reason not in JUDGED))
+
+
+def _median(values: Iterable[float]) -> float:
+    """The middle one; the module `statistics` would cost half a megabyte for this line."""
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2]
