@@ -13,6 +13,8 @@ from agent.daemon.buffer.keeper import Keeper
 from agent.daemon.buffer.lock import lock
 from agent.daemon.buffer.opening import SOUND, Build, Opening
 from agent.daemon.buffer.outbox import Outbox
+from agent.daemon.buffer.requeue import Requeue
+from agent.daemon.buffer.views import Views
 from agent.errors import NotFoundError
 from agent.plan import Site
 from agent.sample import Sample
@@ -27,6 +29,10 @@ class Buffer:
         clock: all time comes from here.
         destinations: names of the configured ones.
         build: another one is for the tests of the tests.
+
+    Attributes:
+        views: what is held, for people.
+        requeue: what people may do with it.
     """
 
     def __init__(
@@ -45,6 +51,8 @@ class Buffer:
         self._desk = Desk(clock, self._thread)
         self._commits = Commits(site.may_lose_s, clock, self._thread, self._desk)
         self._desk.want = self._commits.want
+        self.views = Views(self._desk, self._commits.flush)
+        self.requeue = Requeue(self._desk, self.views, self._commits.flush)
         self._keeper = Keeper(self._desk, self._opening, self._commits.flush)
         self._lock: int | None = None
 
@@ -57,6 +65,7 @@ class Buffer:
         """
         self._lock = lock(self._folder)
         self._desk.begin(*await self._opening.open(self._clock.now()))
+        await self.requeue.begin()
 
     async def run(self) -> None:
         """All that the store does by itself: make room, expire, salvage; until cancelled.

@@ -18,6 +18,9 @@ from agent.daemon.buffer.model import Count, Cursor, LossEntry, Refused
 from agent.daemon.buffer.orders import Progress
 from agent.daemon.buffer.ranges import Settled
 
+TAKE_AWAY = "delete from rejected where destination = ? and epoch = ? and seq = ?"
+TAKE_ALL = "delete from rejected where destination = ?"
+
 
 def shapes(db: Database) -> Iterator[Shape]:
     """All shapes."""
@@ -80,7 +83,7 @@ def save_cursor(db: Database, cursor: Cursor) -> None:
     """Write one, or remove one that is to be forgotten."""
     if cursor.forgotten:
         db.execute("delete from destination where name = ?", (cursor.name,))
-        db.execute("delete from rejected where destination = ?", (cursor.name,))
+        db.execute(TAKE_ALL, (cursor.name,))
         return
     counts = [
         number
@@ -102,10 +105,8 @@ def save_cursor(db: Database, cursor: Cursor) -> None:
 def save_refused(db: Database, refused: Refused) -> None:
     """Set one record aside, or take it away; again is the same."""
     if refused.gone:
-        db.execute(
-            "delete from rejected where destination = ?1 and (?2 = '' or epoch = ?2 and seq = ?3)",
-            (refused.destination, refused.epoch, refused.seq),
-        )
+        name = (refused.destination, refused.epoch, refused.seq)
+        db.execute(*((TAKE_AWAY, name) if refused.epoch else (TAKE_ALL, name[:1])))
         return
     db.execute(
         "insert or replace into rejected (destination, epoch, seq, at_ms, reason, readings, body)"

@@ -5,10 +5,11 @@ commit that holds it; writing an order again writes the same rows under the same
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from agent.daemon.buffer import rows
 from agent.daemon.buffer.ballast import Ballast
@@ -23,12 +24,16 @@ from agent.daemon.buffer.reading import Ask, Found, oldest, read
 from agent.daemon.buffer.tables import DELETES_MAX, Tables, known_cursors
 from agent.daemon.buffer.trouble import BrokenError, FullError, Trouble, kind_of, said
 from agent.daemon.buffer.witness import Witness, WitnessFile, sync_folder
+from agent.errors import UnavailableError
 from agent.sample import Instant
 
 ATTEMPTS = 3  # an I/O error means "outcome unknown": reopen, look, write the same again
 WITNESS_NS = 60_000_000_000
 MEASURE_COMMITS = 16  # between looks how large the file is, which cost a little each
+SILENT = "The disk does not answer, so what it holds cannot be read now."
 NEARLY = 0.9  # of the pages in use: then it is the quota that is full, not the file system
+
+T = TypeVar("T")
 
 
 class Store:
