@@ -39,6 +39,7 @@ SITE = Site("Plant", "plant-1", "UTC", 64 << 20, 3600.0)
 FRAME = Frame(pages=4096, window_ms=1000, ballast_bytes=0, hardware=bytes(8), checkpoint_commits=8)
 DEVICES = ("meter", "pump", "door")
 EVERYTHING = 1 << 40
+PAUSE_S = 0.003
 
 
 def values_of(number: int) -> dict[str, Value]:
@@ -123,7 +124,8 @@ class Plant:
         if early:
             self._say(f"committed {self._next - 1}")
         await self._buffer.flush()
-        self._say(f"committed {self._next - 1}")
+        if self._buffer.facts().broken is None:
+            self._say(f"committed {self._next - 1}")
         if step % 3 == 2:
             await self._answer(step)
         self._clock.tick(6)
@@ -165,6 +167,7 @@ async def write(folder: Path, bad: Bad, steps: Iterable[int], clock: HandClock) 
     plant = Plant(buffer, clock, lambda line: void(os.write(1, f"{line}\n".encode())))
     for step in steps:
         await plant.step(step, early=bad.early)
+        await asyncio.sleep(PAUSE_S)  # a writer that outruns its observer hides losses
     await buffer.close()
 
 
