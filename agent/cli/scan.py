@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from agent.cli.scan_ble import ble
+from agent.cli.scan_modbus import modbus
 from agent.cli.session import Session
 from agent.cli.verb import verb
 from agent.prepare.compile import prepare
@@ -56,6 +57,7 @@ def serial(session: Session) -> None:
 
 
 scan.add_command(serial)
+scan.add_command(modbus)
 scan.add_command(ble)
 
 

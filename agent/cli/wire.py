@@ -11,7 +11,7 @@ from agent.cli.session import Session
 from agent.client import Client, socket_path
 from agent.daemon.parts import driver_of
 from agent.driver import Asker, Asks, DeviceFault, Question, Reason
-from agent.errors import NotFoundError, UnavailableError, ValidationError
+from agent.errors import NoAnswerError, NotFoundError, UnavailableError, ValidationError
 from agent.plan import Connection, Device, Plan
 from agent.prepare.compile import prepare
 from agent.prepare.kinds import ConnectionKind
@@ -50,7 +50,7 @@ def wire(session: Session, where: str | None) -> Wire:
     fitting = {name: one for name, one in connections.items() if _finder(kinds, one.kind)}
     if where is None and len(fitting) == 1:
         where = next(iter(fitting))
-    if where in connections and plan:
+    if plan and where and where in connections:
         return _configured(kinds, plan, connections[where])
     if where and ("/" in where or "." in where or ":" in where):
         same = [one for one in connections.values() if one.place == where]
@@ -87,8 +87,7 @@ async def opened(session: Session, wire: Wire) -> AsyncIterator[Asker]:
     """The wire: the daemon's, as a `Daemon`, else opened here.
 
     Raises:
-        NoAnswerError: it is not there.
-        NotFoundError: it cannot be asked.
+        NoAnswerError: it is not there, or cannot be asked.
     """
     connection = wire.connection
     client = Client(socket_path(session.socket, session.state))
@@ -104,7 +103,7 @@ async def opened(session: Session, wire: Wire) -> AsyncIterator[Asker]:
     driver = driver_of(connection, session.config_path.absolute().parent)
     if not isinstance(driver, Asks):
         message = f"{connection.name} cannot be asked: its devices speak on their own."
-        raise NotFoundError(message)
+        raise NoAnswerError(message)
     async with driver.asking() as asker:
         yield asker
 

@@ -5,9 +5,8 @@ import dataclasses
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from agent.clock import iso
 from agent.daemon.gateway import Gateway
-from agent.driver import Asks, DeviceFault, Driver, DriverError, Monitors, Question, Traffic
+from agent.driver import Asks, DeviceFault, Driver, DriverError, Monitors, Question
 from agent.errors import NoAnswerError, NotFoundError, ValidationError
 from agent.plan import Json
 
@@ -26,8 +25,8 @@ async def ask(gateway: Gateway, args: Json) -> Json:
         `body` in hex, or `fault` and `message` where no answer came.
 
     Raises:
-        NotFoundError: the daemon does not run this connection, or its driver cannot be asked.
-        NoAnswerError: the wire is not there.
+        NotFoundError: the daemon does not run this connection.
+        NoAnswerError: the wire is not there, or its driver cannot be asked.
         BusyError: it is in use, and `force` is not among the arguments.
         ValidationError: this is no question.
     """
@@ -35,7 +34,7 @@ async def ask(gateway: Gateway, args: Json) -> Json:
     driver = _driver(gateway, name)
     if not isinstance(driver, Asks):
         message = f"{name} cannot be asked: its devices speak on their own."
-        raise NotFoundError(message)
+        raise NoAnswerError(message)
     question = _question(args)
     try:
         async with driver.asking() as asker:
@@ -50,18 +49,18 @@ async def traffic(gateway: Gateway, args: Json) -> AsyncGenerator[Json, None]:
     """What passes on a connection from now on.
 
     Raises:
-        NotFoundError: the daemon does not run this connection, or its driver cannot tell.
-        NoAnswerError: it is not open.
+        NotFoundError: the daemon does not run this connection.
+        NoAnswerError: it is not open, or its driver cannot tell.
     """
     name = str(args.get("connection"))
-    driver = _driver(gateway, name)
+    driver: object = _driver(gateway, name)
     if not isinstance(driver, Monitors):
         message = f"{name} cannot tell what passes on it."
-        raise NotFoundError(message)
+        raise NoAnswerError(message)
     while isinstance(driver, Monitors):
         async with aclosing(driver.traffic()) as passing:
             async for one in passing:
-                yield as_json(one)
+                yield one.told()
         driver = await _next_life(gateway, name, driver)
 
 
@@ -78,13 +77,6 @@ async def lends(gateway: Gateway, args: Json) -> Json:
     return {"devices": [d.name for d in devices if d.connection == name and d.enabled]}
 
 
-def as_json(one: Traffic) -> Json:
-    """As the verb `monitor` has it, and every line of a recording."""
-    told = dataclasses.asdict(one)
-    at = told.pop("at")
-    return {"time": iso(at["wall_ns"]), **told}
-
-
 def _driver(gateway: Gateway, name: str) -> Driver:
     if name not in gateway.supervisors:
         message = f"The daemon does not use a connection '{name}'."
@@ -97,11 +89,13 @@ def _driver(gateway: Gateway, name: str) -> Driver:
     return driver
 
 
-async def _next_life(gateway: Gateway, name: str, last: Monitors) -> Driver:
+async def _next_life(gateway: Gateway, name: str, last: Monitors) -> object:
     """A lost adapter ends a driver; the supervisor runs another one."""
-    while (driver := gateway.supervisors[name].driver) is None or driver is last:
+    while True:
+        driver: object = gateway.supervisors[name].driver
+        if driver is not None and driver is not last:
+            return driver
         await asyncio.sleep(LOOK_AGAIN_S)
-    return driver
 
 
 def _question(args: Json) -> Question:

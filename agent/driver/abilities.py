@@ -3,12 +3,15 @@
 The daemon asks `isinstance(driver, ...)`: a driver implements what its wire or radio can do.
 """
 
+import dataclasses
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from agent.clock import iso
+from agent.plan import Json
 from agent.sample import Instant, Value
 
 
@@ -184,6 +187,12 @@ class Traffic:
     request: str = ""
     ms: float | None = None
     fault: str = ""
+
+    def told(self) -> Json:
+        """As the daemon's verb `monitor` has it, and every line of a recording."""
+        fields = dataclasses.asdict(self)
+        at = fields.pop("at")
+        return {"time": iso(at["wall_ns"]), **fields}
 
 
 @runtime_checkable

@@ -52,13 +52,13 @@ class ModbusDriver:
             DriverError: the port or host is not there, or was lost.
         """
         self._sink = sink
-        async with self._bus as bus:
-            self._running = True
-            try:
+        try:
+            async with self._bus as bus:
+                self._running = True
                 await Polling(self._line, [*self._stations.values()], bus, sink).run()
-            finally:
-                self._running = False
-                self._bus.tap.end()
+        finally:
+            self._running = False
+            self._bus.tap.end()
 
     async def read(self, device: str, point: str | None) -> Sequence[Reading]:
         """Read one point, or all of a device, before the schedule goes on.

@@ -1,7 +1,6 @@
 """Finding Modbus devices and registers, as the command line asks for it."""
 
 from collections.abc import AsyncGenerator, Sequence
-
 from typing import Final
 
 from agent import plan

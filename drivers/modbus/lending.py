@@ -67,18 +67,11 @@ class Lent:
         mine = self._line.serial
         if not written or (mine is not None and written == mine.written):
             return None
-        match = _WRITTEN.fullmatch(written)
-        if match is None or mine is None:
+        place = port_set_to(mine, written) if mine is not None else None
+        if place is None:
             reason = "has to be like 9600 8N1, and the connection a serial line"
             raise ValidationError(field="line", reason=reason)
-        return replace(
-            mine,
-            baud=int(match[1]),
-            data_bits=int(match[2]),
-            parity=match[3],
-            stop_bits=int(match[4]),
-            written=written,
-        )
+        return place
 
     def _polite(self, question: Question, place: SerialPort | None) -> None:
         strange = place is not None or question.unit not in self._known
@@ -89,3 +82,18 @@ class Lent:
         message = f"{self._line.name} is in use: {meters} read on it"
         action = "--force asks all the same; readings come late meanwhile."
         raise BusyError(message, action=action)
+
+
+def port_set_to(port: SerialPort, written: str) -> SerialPort | None:
+    """The same port with other settings, `19200 8E1`; None when they are none."""
+    match = _WRITTEN.fullmatch(written)
+    if match is None:
+        return None
+    return replace(
+        port,
+        baud=int(match[1]),
+        data_bits=int(match[2]),
+        parity=match[3],
+        stop_bits=int(match[4]),
+        written=written,
+    )

@@ -1,0 +1,92 @@
+"""`fieldpost probe`: which type, order and scale make a register say what the display shows."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TypedDict, Unpack
+
+import click
+
+from agent.cli import adding
+from agent.cli.session import Session
+from agent.cli.verb import verb
+from agent.cli.wire import Wire, opened, wire
+from agent.driver import Candidate, Place
+from agent.errors import NotFoundError
+
+SHOWN = 5  # guesses; what comes behind is chance
+LAST_UNIT = 247
+EXAMPLE = """\
+fieldpost probe rs485 2 30001 --expect 230.1
+fieldpost probe rs485 2 "input 12" --expect 2104 --within 5
+fieldpost probe 192.168.1.40 1 40084 --expect 4310 --add my-inverter.power"""
+
+
+class Options(TypedDict):
+    """What `probe` takes."""
+
+    where: str
+    unit: int
+    register: str
+    expect: float
+    within: float
+    add: str | None
+
+
+@verb("probe", example=EXAMPLE)
+@click.argument("where", metavar="CONNECTION")
+@click.argument("unit", type=click.IntRange(1, LAST_UNIT))
+@click.argument("register")
+@click.option("--expect", type=float, required=True, help="What the display shows now.")
+@click.option("--within", type=float, default=0.5, help="Percent it may be off (0.5).")
+@click.option("--add", metavar="PROFILE.POINT", help="Write the first guess into a profile.")
+def probe(session: Session, **options: Unpack[Options]) -> int:
+    """Find out how a register has to be read, from what it should say."""
+    there = wire(session, options["where"])
+    place = Place(options["unit"], options["register"], options["expect"], options["within"] / 100)
+    found = asyncio.run(_probed(session, there, place))
+    if session.json:
+        session.document("probe", {"candidates": [asdict(one) for one in found]})
+        return 0
+    if not found:
+        message = f"Nothing around {place.where} says {place.expect:g}."
+        action = "Is it the right register? If the value moves, try --within 5"
+        raise NotFoundError(message, action=action)
+    for line in _lines(found[:SHOWN]):
+        session.write(line)
+    _offer(session, there, found[0], options["add"])
+    return 0
+
+
+async def _probed(session: Session, there: Wire, place: Place) -> Sequence[Candidate]:
+    finder = there.kind.finder
+    if finder is None:
+        message = f"{there.connection.name} has no registers."
+        raise NotFoundError(message)
+    async with opened(session, there) as asker:
+        return await finder.probe(asker, place)
+
+
+def _lines(found: Sequence[Candidate]) -> list[str]:
+    rows = [
+        (one.settings["read"], " ".join(_form(one.settings)), f"{one.value:.7g}", one.raw)
+        for one in found
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _form(settings: dict[str, str]) -> list[str]:
+    scale = [f"x {settings['scale']}"] if "scale" in settings else []
+    return [settings["as"], settings.get("order", ""), *scale]
+
+
+def _offer(session: Session, there: Wire, best: Candidate, add: str | None) -> None:
+    if add:
+        adding.point(session, add, there.kind.family, best.settings)
+        return
+    session.remark("To read it so, write below `points:` of a profile")
+    session.remark(f"  {adding.shown('NAME', best.settings)}")

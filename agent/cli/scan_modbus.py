@@ -1,0 +1,255 @@
+"""`fieldpost scan modbus`: who is on a line, what it is, and how its block is written."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import asdict, replace
+from functools import cache
+from typing import TypedDict, Unpack
+
+import click
+
+from agent.cli import adding, known, resume
+from agent.cli.duration import Duration
+from agent.cli.failure import INTERRUPTED
+from agent.cli.progress import Progress
+from agent.cli.resume import Stopped
+from agent.cli.session import Session
+from agent.cli.verb import verb
+from agent.cli.wire import Daemon, Wire, opened, wire
+from agent.cli.words import age
+from agent.driver import Search, Sighting, Step
+from agent.errors import BusyError, NotFoundError, ValidationError
+
+SERIAL_S, NETWORK_S = 0.15, 0.5  # as long again goes by until a late answer is past, on a wire
+LAST_ADDRESS, EVERYBODY = 247, "1-247"
+EXAMPLE = """\
+fieldpost scan modbus rs485 --addresses 1-10
+fieldpost scan modbus /dev/ttyUSB0 --lines "9600 8N1,19200 8E1"
+fieldpost scan modbus 192.168.1.40 --json
+fieldpost scan modbus rs485 --add oven-meter --address 2"""
+
+
+class Options(TypedDict):
+    """What `scan modbus` takes."""
+
+    where: str | None
+    addresses: str
+    address: int | None
+    lines: str | None
+    timeout: float | None
+    force: bool
+    resume_: bool
+    add: str | None
+    profile: str | None
+
+
+@verb("modbus", example=EXAMPLE)
+@click.argument("where", required=False, metavar="[CONNECTION|PORT|HOST]")
+@click.option("--addresses", default=EVERYBODY, help="1-10, or 1,5,20-30 (1-247).")
+@click.option("--address", type=click.IntRange(1, LAST_ADDRESS), help="Only this one.")
+@click.option("--lines", help='Settings to try: "9600 8N1,19200 8E1", or `own`.')
+@click.option("--timeout", type=Duration(), help="Wait so long for each answer.")
+@click.option("--force", is_flag=True, help="Also on a line that is in use.")
+@click.option("--resume", "resume_", is_flag=True, help="Go on where a scan was stopped.")
+@click.option("--add", metavar="NAME", help="Write the device that was found into the file.")
+@click.option("--profile", help="With --add: its profile, when the scan cannot tell.")
+def modbus(session: Session, **options: Unpack[Options]) -> int:
+    """Modbus devices on a line or behind a host: reads only, one question to each address."""
+    there = wire(session, options["where"])
+    if options["add"] and options["address"] and options["profile"]:
+        adding.device(session, there, options["add"], (options["address"], options["profile"]))
+        return 0
+    chosen = bool(options["lines"]) or options["resume_"]
+    scan = _Scan(session, there, _wanted(there, options), force=options["force"], chosen=chosen)
+    try:
+        asyncio.run(scan.run())
+    except KeyboardInterrupt:
+        scan.stopped()
+        return INTERRUPTED
+    scan.report()
+    if options["add"]:
+        found = scan.only_new()
+        profile = options["profile"] or adding.sure(found)
+        adding.device(session, there, options["add"], (found.address, profile), found.line)
+    return 0
+
+
+class _Scan:
+    """One scan and what it has found."""
+
+    def __init__(
+        self, session: Session, there: Wire, wanted: Stopped, *, force: bool, chosen: bool
+    ) -> None:
+        self._session, self._wire, self._wanted = session, there, wanted
+        self._force, self._chosen = force, chosen
+        self._found = list(wanted.found)
+        self._done = wanted.done
+        self._progress = Progress(session)
+
+    async def run(self) -> None:
+        """Look at every address.
+
+        Raises:
+            BusyError: the daemon reads devices there.
+        """
+        there = self._wire
+        async with opened(self._session, there) as asker:
+            if isinstance(asker, Daemon) and asker.devices:
+                self._be_polite(asker)
+            self._announce()
+            finder = there.kind.finder
+            assert finder is not None  # noqa: S101 -- wires without one are not taken
+            async with aclosing(finder.scan(asker, self._search())) as steps:
+                async for step in steps:
+                    self._note(step)
+        self._progress.clear()
+        resume.forget(there.connection.name)
+
+    def stopped(self) -> None:
+        """Say how to go on."""
+        self._progress.clear()
+        resume.keep(replace(self._wanted, done=self._done, found=self._found))
+        name = self._wire.connection.name
+        total = len(self._wanted.lines) * len(self._wanted.addresses)
+        self._session.remark(f"Stopped after {self._done} of {total} questions.  Go on:")
+        self._session.remark(f"  fieldpost scan modbus {name} --resume")
+
+    def report(self) -> None:
+        """What has been found, when nobody has read it already."""
+        session, name = self._session, self._wire.connection.name
+        if session.json:
+            units = [asdict(one) | {"device": self._device(one)} for one in self._found]
+            session.document("scan", {"connection": name, "units": units})
+            return
+        if not self._found:
+            session.write("Nobody answered. Look at A/B, the supply of the meters and `line:`.")
+        new = [one for one in self._found if self._device(one) is None]
+        if new:
+            for line in adding.block(self._wire, new[0]):
+                session.remark(line)
+
+    def only_new(self) -> Sighting:
+        """The one device that is not in the file.
+
+        Raises:
+            NotFoundError, ValidationError: there is none, or several.
+        """
+        new = [one for one in self._found if self._device(one) is None]
+        if not new:
+            message = "Nobody new answered, so there is nothing to add."
+            raise NotFoundError(message)
+        if len(new) > 1:
+            seen = ", ".join(str(one.address) for one in new)
+            message = f"{len(new)} new devices answered, at {seen}: add one with --address N"
+            raise ValidationError(field="address", reason="which?", message=message)
+        return new[0]
+
+    def _search(self) -> Search:
+        kind, folder = self._wire.kind, self._session.config_path.parent
+        wanted = self._wanted
+        marks = cache(lambda: [*kind.marks(known.recognisable(kind, folder))] if kind.marks else [])
+        return Search(
+            lines=wanted.lines,
+            addresses=wanted.addresses,
+            marks=marks,
+            timeout_s=wanted.timeout_s,
+            done=wanted.done,
+            force=self._force,
+        )
+
+    def _be_polite(self, daemon: Daemon) -> None:
+        if not self._chosen:  # whoever listens at other settings disturbs, and cannot stay
+            self._wanted = replace(self._wanted, lines=self._wanted.lines[:1])
+        if self._force:
+            return
+        count, name = len(daemon.devices), daemon.connection
+        devices = "1 device is" if count == 1 else f"{count} devices are"
+        message = f"{name} is in use: {devices} read on it, and this takes up to {self._needs()}."
+        action = "--force asks all the same, between the readings; some of them will come late"
+        raise BusyError(message, action=action)
+
+    def _announce(self) -> None:
+        wanted, lines = self._wanted, len(self._wanted.lines)
+        each = f"{len(wanted.addresses)} addresses" if len(wanted.addresses) > 1 else "1 address"
+        several = f" x {lines} line settings" if lines > 1 else ""
+        self._session.remark(
+            f"Reads only; asks each address one harmless question: {each}{several},\n"
+            f"at most {self._needs()}. Ctrl-C stops, --resume goes on."
+        )
+
+    def _needs(self) -> str:
+        wanted = self._wanted
+        return age(self._left() * (2 * wanted.timeout_s + 0.05) + 1)
+
+    def _left(self) -> int:
+        return len(self._wanted.lines) * len(self._wanted.addresses) - self._done
+
+    def _note(self, step: Step) -> None:
+        self._done = step.done
+        text = f"address {step.address}   {step.done} of {step.total}   {len(self._found)} found"
+        self._progress.tell(step.line or self._wire.connection.place, text)
+        if step.found is None:
+            return
+        self._found.append(step.found)
+        if not self._session.json:
+            self._progress.clear()
+            for line in lines_of(step.found, self._device(step.found)):
+                self._session.write(line)
+
+    def _device(self, one: Sighting) -> str | None:
+        here = one.line in {"", _own(self._wire)}
+        return self._wire.device_at(one.address) if here else None
+
+
+def lines_of(one: Sighting, device: str | None) -> list[str]:
+    """How one device is shown."""
+    what = "unknown model"
+    if one.profiles:
+        others = f" or {len(one.profiles) - 1} others" if len(one.profiles) > 1 else ""
+        what = f"{one.profiles[0]} (sure)" if one.sure else f"{one.profiles[0]}{others}?"
+    place = f"configured: {device}" if device else "new"
+    head = f"{one.address:>3}  {one.line:<10}  " if one.line else f"{one.address:>3}  "
+    more = [text for text in (one.name, one.says) if text]
+    return [f"{head}{what:<32}  {place}", *(" " * len(head) + text for text in more)]
+
+
+def _wanted(there: Wire, options: Options) -> Stopped:
+    """What to ask, or what is left of it."""
+    name = there.connection.name
+    if options["resume_"]:
+        return resume.kept(name)
+    assert there.kind.finder is not None  # noqa: S101 -- wires without one are not taken
+    usual = there.kind.finder.lines(there.connection.spec)
+    lines = _lines(options["lines"], usual)
+    addresses = [options["address"]] if options["address"] else _addresses(options["addresses"])
+    timeout_s = options["timeout"] or (SERIAL_S if usual[0] else NETWORK_S)
+    return Stopped(name, lines, addresses, timeout_s)
+
+
+def _own(there: Wire) -> str:
+    finder = there.kind.finder
+    return finder.lines(there.connection.spec)[0] if finder else ""
+
+
+def _lines(written: str | None, usual: Sequence[str]) -> Sequence[str]:
+    if written is None:
+        return usual
+    if written == "own":
+        return usual[:1]
+    return [" ".join(part.split()) for part in written.split(",")]
+
+
+def _addresses(written: str) -> list[int]:
+    """`1-10` or `1,5,20-30` → each of them."""
+    found: list[int] = []
+    for part in written.split(","):
+        first, _, last = part.strip().partition("-")
+        if not first.isdecimal() or not (last or first).isdecimal():
+            found = []
+            break
+        found += range(int(first), int(last or first) + 1)
+    if not found or not all(1 <= address <= LAST_ADDRESS for address in found):
+        message = f"'{written}' are no Modbus addresses: write 1-10 or 1,5,20-30, up to 247"
+        raise ValidationError(field="addresses", reason="malformed", message=message)
+    return found
