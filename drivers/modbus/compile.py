@@ -162,7 +162,7 @@ def _conversion(point: ModbusPoint) -> Conversion | None:
         kind=form.kind,
         scale=point.scale,
         offset=point.offset,
-        absent=absent,
+        absent=tuple(absent),
         nan=nan,
         low_bit=form.low_bit,
         bits=form.bits,

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from agent import plan
 from agent.prepare.kinds import DeviceInput, Problem, Severity, Spot
 from drivers.modbus import airtime
+from drivers.modbus.compile import conversions_of
 from drivers.modbus.plan import Line, Operation, Table, Unit, manual
 from drivers.modbus.profile import ModbusProfile
 from drivers.modbus.settings import UnitSettings
@@ -189,3 +190,12 @@ def test_intervals_are_suggested_as_a_person_writes_them() -> None:
     assert [airtime.written(airtime.nice(s)) for s in (0.3, 2.8, 45, 61, 4000, 90_000)] == [
         "500ms", "3s", "1min", "2min", "2h", "2d",
     ]  # fmt: skip
+
+
+def test_a_plain_whole_number_needs_nothing_but_to_be_unpacked() -> None:
+    plain = {"read": "holding 0", "as": "uint16"}
+    scaled = {"read": "holding 1", "as": "int16", "scale": "0.1"}
+    profile = ModbusProfile.model_validate(
+        {"profile": "p", "kind": "modbus", "points": {"plain": plain, "scaled": scaled}}
+    )
+    assert set(conversions_of([*profile.points.items()])) == {"scaled"}
