@@ -4,6 +4,7 @@ Run as a program it drives the product's buffer and says on standard output what
 
     committed N        every sample up to number N is on the card
     answered A B       the cloud has numbers A to B, or has judged them
+    refuge             the disk refuses, so that samples are in RAM, under an epoch of its own
 
     python -m tests.lab.plant FOLDER [--build NAME] [--steps N] [--restarts N]
 
@@ -90,6 +91,7 @@ class Told:
     """What the outside has been told so far."""
 
     committed: int = 0
+    refuge: bool = False
     answered: Settled = field(default_factory=Settled)
 
     @classmethod
@@ -103,6 +105,8 @@ class Told:
         word, *numbers = line.split()
         if word == "committed":
             self.committed = max(self.committed, int(numbers[0]))
+        elif word == "refuge":
+            self.refuge = True
         elif word == "answered":
             self.answered.add(int(numbers[0]), int(numbers[1]))
 
@@ -126,6 +130,8 @@ class Plant:
         await self._buffer.flush()
         if self._buffer.facts().broken is None:
             self._say(f"committed {self._next - 1}")
+        else:
+            self._say("refuge")
         if step % 3 == 2:
             await self._answer(step)
         self._clock.tick(6)
@@ -143,7 +149,7 @@ class Plant:
             if batch is not None:
                 receipt = _receipt(batch, step)
                 for index in sorted((*receipt.accepted, *receipt.refused)):
-                    number = batch.records[index].seq
+                    number = batch.records[index].values["count"]  # in RAM the name is another
                     self._say(f"answered {number} {number}")
                 await outbox.settle(batch, receipt)
 
@@ -199,7 +205,9 @@ def _judged(found: Found, opened: Opened, cursor: Cursor, told: Told) -> str:
     if any(e[1] != device_of(n) or dict(e[3]) != values_of(n) for n, e in held.items()):
         return "invented"
     return _compare(told, waiting, cursor.settled, opened.accepted.samples) or _counted(
-        cursor.waiting(opened.accepted).samples, len(waiting), opened.lives.known
+        cursor.waiting(opened.accepted).samples,
+        len(waiting),
+        [] if told.refuge else opened.lives.known,
     )
 
 

@@ -14,7 +14,7 @@ from agent.daemon.buffer.maker import make_store
 from agent.daemon.buffer.model import Opened
 from agent.daemon.buffer.quarantine import Quarantine
 from agent.daemon.buffer.rescue import Salvage, salvaged
-from agent.daemon.buffer.store import Store
+from agent.daemon.buffer.store import ATTEMPTS, Store
 from agent.daemon.buffer.thread import StoreThread
 from agent.daemon.buffer.trouble import Trouble, kind_of, said
 from agent.daemon.buffer.witness import hardware_id
@@ -110,7 +110,7 @@ class Opening:
         """
         store = self._store(self.home)
         try:
-            return store, await self._made(store, self.home, now)
+            return store, await self._insisted(store, now)
         except Newer as error:
             return await self._beside(now, error)
         except FieldpostError as error:
@@ -132,9 +132,9 @@ class Opening:
         if isinstance(error, OSError):
             message = f"the store in {self.home} cannot be used: {error}"
             raise NoStoreError(message) from error
-        if kind_of(error) in {Trouble.BUSY, Trouble.FULL}:
-            raise NoStoreError(_unavailable(error)) from error
-        return said(error)
+        if kind_of(error) in {Trouble.DAMAGED, Trouble.UNREADABLE}:
+            return said(error)
+        raise NoStoreError(_unavailable(error)) from error
 
     async def _anew(self, now: Instant, reason: str) -> tuple[Store, Opened]:
         self._put_aside(reason)
@@ -148,6 +148,16 @@ class Opening:
 
     def _store(self, home: Path) -> Store:
         return self.build.store(home, self.frame)
+
+    async def _insisted(self, store: Store, now: Instant) -> Opened:
+        """Opened; an error of the disk that does not come again is none."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await self._made(store, self.home, now)
+            except sqlite3.Error as error:
+                if kind_of(error) not in {Trouble.BROKEN, Trouble.UNREADABLE}:
+                    raise
+        return await self._made(store, self.home, now)
 
     async def _made(self, store: Store, home: Path, now: Instant) -> Opened:
         try:
@@ -181,9 +191,12 @@ class Opening:
 
 
 def _unavailable(error: sqlite3.Error) -> str:
-    if kind_of(error) is Trouble.FULL:
+    kind = kind_of(error)
+    if kind is Trouble.FULL:
         return "the file system of the store is full"
-    return "another program holds the store open"
+    if kind is Trouble.BUSY:
+        return "another program holds the store open"
+    return f"the disk of the store answers {said(error)}"
 
 
 def exile_of(home: Path) -> Path | None:

@@ -34,7 +34,7 @@ class Refuge:
 
     def __init__(self, db: Database, tables: Tables, unsure: Order, error: BrokenError) -> None:
         self.reason = str(error)
-        self.damaged = error.kind is Trouble.DAMAGED
+        self.damaged = error.kind in {Trouble.DAMAGED, Trouble.UNREADABLE}
         self.ring_bytes = RING_BYTES
         self.accepted = after(unsure.chunks or [], tables.accepted)
         self._db = db

@@ -10,6 +10,7 @@ class Trouble(Enum):
     FULL = "full"  # make room, then the same again
     BUSY = "busy"  # somebody else holds the file
     DAMAGED = "damaged"  # into quarantine
+    UNREADABLE = "unreadable"  # the same, when it stays so
     BROKEN = "broken"  # outcome unknown: reopen and write the same again
 
 
@@ -23,6 +24,11 @@ KINDS = {
     sqlite3.SQLITE_ERROR: Trouble.DAMAGED,  # "no such table", "no such column": not our schema
     sqlite3.SQLITE_FORMAT: Trouble.DAMAGED,
     sqlite3.SQLITE_CANTOPEN: Trouble.DAMAGED,  # a directory in its place, the wrong owner
+}
+READING = {
+    sqlite3.SQLITE_IOERR_READ,
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_IOERR_CORRUPTFS,
 }
 PRIMARY = 0xFF  # the low byte of an extended result code
 
@@ -42,6 +48,8 @@ class FullError(Exception):
 def kind_of(error: sqlite3.Error) -> Trouble:
     """What kind of trouble this is."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_IOERR)
+    if code in READING:
+        return Trouble.UNREADABLE
     return KINDS.get(code & PRIMARY, Trouble.BROKEN)
 
 
