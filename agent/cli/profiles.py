@@ -2,12 +2,12 @@
 
 import click
 
+from agent.cli import known
+from agent.cli.profile_test import test
 from agent.cli.session import Session
 from agent.cli.table import Column, table
 from agent.cli.verb import verb
-from agent.errors import FieldpostError, NotFoundError
-from agent.prepare.profiles import Listed, Profile, Shelf, catalogue
-from agent.prepare.source import BrokenFileError
+from agent.prepare.profiles import Listed, catalogue
 
 COLUMNS = (Column("PROFILE", most=40), Column("DEVICE", gives_way=True))
 
@@ -36,15 +36,9 @@ def profile() -> None:
 @click.argument("name")
 def show(session: Session, *, name: str) -> None:
     """Where a profile lies, and what is in it."""
-    shelf = Shelf(session.config_path.parent)
-    path = shelf.find(name)
-    if path is None:
-        near = shelf.nearest(name)
-        message = f"We have no profile '{name}'."
-        action = f"Did you mean {near}?" if near else "See them: fieldpost profiles"
-        raise NotFoundError(message, action=action)
+    read = known.read_profile(name, session.config_path.parent)
+    path = read.documents[0].source.path
     if session.json:
-        read = _loaded(shelf, name)
         kind, settings = read.kind, read.tree
         session.document("profile", {"name": name, "path": str(path), "kind": kind,
                                      "settings": settings})  # fmt: skip
@@ -54,17 +48,7 @@ def show(session: Session, *, name: str) -> None:
 
 
 profile.add_command(show)
-
-
-def _loaded(shelf: Shelf, name: str) -> Profile:
-    try:
-        read = shelf.load(name)
-    except BrokenFileError as error:
-        raise FieldpostError(error.located.problem.message) from error
-    if read is None:
-        message = f"We have no profile '{name}'."
-        raise NotFoundError(message)
-    return read
+profile.add_command(test)
 
 
 def _row(one: Listed) -> list[str]:

@@ -12,9 +12,9 @@ from agent.client import Client, socket_path
 from agent.daemon.parts import driver_of
 from agent.driver import Asker, Asks, DeviceFault, Question, Reason
 from agent.errors import NoAnswerError, NotFoundError, UnavailableError, ValidationError
-from agent.plan import Connection, Device, Plan
+from agent.plan import Connection, Device, Json, Plan
 from agent.prepare.compile import prepare
-from agent.prepare.kinds import ConnectionKind
+from agent.prepare.kinds import ConnectionKind, DeviceInput, ProfileSettings
 from agent.prepare.registry import Kinds, installed
 
 PORT_KIND, HOST_KIND = "modbus-rtu", "modbus-tcp"
@@ -106,6 +106,22 @@ async def opened(session: Session, wire: Wire) -> AsyncIterator[Asker]:
         raise NoAnswerError(message)
     async with driver.asking() as asker:
         yield asker
+
+
+def spec_with(there: Wire, name: str, address: str, profile: ProfileSettings) -> Json:
+    """The compiled plan of one device with this profile, as if it were configured on a wire.
+
+    Args:
+        there: the wire.
+        name: of the device.
+        address: of it on the wire.
+        profile: not the one it has in the file.
+    """
+    kind, place = there.kind, there.connection.place
+    key = "port" if place.startswith("/") else "host"
+    block = {"profile": profile.profile, "via": there.connection.name, "address": address}
+    device = DeviceInput(name, kind.device.model_validate(block), profile)
+    return kind.compile(name, kind.settings.model_validate({key: place}), [device]).spec
 
 
 def _plan(config: Path) -> Plan | None:

@@ -10,9 +10,9 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from agent import plan
-from agent.driver import Finder, Mark, Proof
+from agent.driver import Asker, Finder, Mark, Proof, Reads
 from agent.plan import Json
-from agent.prepare.types import Interval, Number, Seconds, Switch
+from agent.prepare.types import Interval, Margin, Number, Rate, Seconds, Switch
 
 
 class Settings(BaseModel):
@@ -28,6 +28,9 @@ class PointOverride(Settings):
     enabled: Switch = True
     min: Number | None = None
     max: Number | None = None
+    max_change: Rate | None = None
+    deadband: Margin | None = None
+    silence: Interval | None = None
 
 
 class DeviceSettings(Settings):
@@ -133,6 +136,7 @@ class ConnectionKind:
         finder: looks for devices and registers on such connections; None where nothing can.
         marks: what profiles know their models by, for the finder.
         proofs: decodes the golden frames of a profile.
+        through: reads the devices of a compiled spec through a wire that is lent.
     """
 
     family: str
@@ -143,6 +147,7 @@ class ConnectionKind:
     finder: Finder | None = None
     marks: Callable[[Iterable[ProfileSettings]], Iterable[Mark]] | None = None
     proofs: Callable[[ProfileSettings], Iterable[Proof]] | None = None
+    through: Callable[[Json, Asker], Reads] | None = None
 
 
 class DestinationSettings(Settings):

@@ -1,6 +1,7 @@
 """What may stand in the file for Modbus, and how it is compiled; `prepare` alone."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Literal
 
@@ -15,6 +16,7 @@ from agent.prepare.kinds import (
     Severity,
     Spot,
 )
+from agent.prepare.points import point_of
 from agent.prepare.types import (
     HostPort,
     Interval,
@@ -25,7 +27,8 @@ from agent.prepare.types import (
     whole_between,
 )
 from drivers.modbus import airtime
-from drivers.modbus.compile import every_of, marks, points_of, range_of, unit_of
+from drivers.modbus.borrowed import Borrowed
+from drivers.modbus.compile import every_of, full_at, marks, points_of, unit_of
 from drivers.modbus.finder import ModbusFinder
 from drivers.modbus.golden import proofs
 from drivers.modbus.merge import Cost
@@ -179,15 +182,9 @@ def _address(device: DeviceInput) -> int | None:
 def _device(connection: str, device: DeviceInput) -> plan.Device:
     points = {}
     for name, point in points_of(device):
-        low, high = range_of(name, point, device)
-        points[name] = plan.Point(
-            unit=point.unit,
-            every_s=every_of(name, point, device),
-            low=low,
-            high=high,
-            writable=point.write,
-            counter=point.counter,
-        )
+        found = point_of(name, point, device, every_of(name, point, device))
+        full = found.wraps_at or (full_at(point) if point.counter else None)
+        points[name] = replace(found, writable=point.write, wraps_at=full)
     every = min((p.every_s for p in points.values() if p.every_s), default=None)
     settings = device.settings
     address = str(_address(device) or "")
@@ -290,6 +287,7 @@ _KIND = partial(
     finder=ModbusFinder(),
     marks=marks,
     proofs=proofs,
+    through=Borrowed,
 )
 RTU = _KIND(settings=RtuSettings, compile=compile_rtu)
 TCP = _KIND(settings=TcpSettings, compile=compile_tcp)
