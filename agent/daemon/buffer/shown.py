@@ -14,7 +14,6 @@ from agent.cloud import Record, TimeQuality
 from agent.daemon.buffer import rows
 from agent.daemon.buffer.database import Database
 from agent.daemon.buffer.model import Count, LossEntry
-from agent.sample import Value
 
 MARKED_AT_ONCE = 500  # rows moved in one transaction, so that commits of samples come in between
 
@@ -169,7 +168,7 @@ def _set_aside(row: Sequence[Any]) -> SetAside:
 def _record(epoch: str, seq: int, body: str) -> Record | None:
     try:
         said = json.loads(body)
-        values: dict[str, Value] = dict(said["values"])
+        values = dict(said["values"])
         time = TimeQuality(said["time"])
         return Record(epoch, seq, str(said["device"]), int(said["time_ns"]), values, time)
     except (KeyError, TypeError, ValueError):
