@@ -130,7 +130,7 @@ class Daemon:
         parts["rounds"] = self._rounds(gateway).run()
         parts["store"] = gateway.buffer.run()
         if gateway.plan.status.listen != "none" and not self._service.supervised:
-            parts["status page"] = page.serve(gateway.plan, self._socket)
+            parts["status page"] = page.serve(gateway.plan, self._socket, self._config.parent)
         return parts
 
     def _rounds(self, gateway: Gateway) -> Rounds:

@@ -14,11 +14,14 @@ AGAIN_S = 10.0  # a status service that ended is started again this much later
 STOP_S = 2.0  # it has nothing to save
 
 
-async def serve(plan: Plan, socket: Path) -> None:
-    """Keep a status service running until cancelled; nothing here waits for it."""
+async def serve(plan: Plan, socket: Path, config_dir: Path) -> None:
+    """Keep a status service running until cancelled; nothing here waits for it.
+
+    Its standard input is a pipe that nobody writes to: should we be killed, it ends with us.
+    """
     while True:
         child = await asyncio.create_subprocess_exec(
-            *command(plan, socket), stdin=asyncio.subprocess.DEVNULL
+            *command(plan, socket, config_dir), stdin=asyncio.subprocess.PIPE
         )
         try:
             code = await child.wait()
@@ -33,9 +36,15 @@ async def serve(plan: Plan, socket: Path) -> None:
         await asyncio.sleep(AGAIN_S)
 
 
-def command(plan: Plan, socket: Path) -> list[str]:
+def command(plan: Plan, socket: Path, config_dir: Path) -> list[str]:
     """How the status service of this plan is started."""
-    return program("agent.status", "--socket", str(socket), "--listen", plan.status.listen)
+    return program(
+        "agent.status",
+        *("--socket", str(socket)),
+        *("--listen", plan.status.listen),
+        *("--config", str(config_dir)),
+        "--bound",
+    )
 
 
 async def _ended(child: asyncio.subprocess.Process) -> None:

@@ -5,6 +5,7 @@ import logging as stdlib
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Sequence
 
 from starlette.types import ASGIApp
@@ -134,6 +135,8 @@ async def _serve(found: Settings, listener: socket.socket) -> None:
     server = Server(app, listener, context, None if found.listen else IDLE_S)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop.set)
+    if found.bound:  # nobody writes there: readable means that the daemon is gone
+        loop.add_reader(sys.stdin.fileno(), server.stop.set)
     log.info(
         "The status page is served.",
         event_type="status.served",

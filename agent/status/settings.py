@@ -25,6 +25,7 @@ class Settings:
         site_id: what a platform token must be meant for; None: not known, so none is accepted.
         status: `status:` of the configuration.
         config_dir: where `secrets/` lies, unless systemd brings them.
+        bound: ends when its standard input ends, as a child of the daemon does.
     """
 
     socket: Path
@@ -32,6 +33,7 @@ class Settings:
     site_id: str | None
     status: plan.Status
     config_dir: Path = CONFIG_DIR
+    bound: bool = False
 
     @property
     def names(self) -> frozenset[str]:
@@ -64,6 +66,7 @@ def read(arguments: Sequence[str]) -> Settings:
         site_id=options.id or told.get("site", {}).get("id"),
         status=status,
         config_dir=options.config or _config_dir(options.plan) or CONFIG_DIR,
+        bound=options.bound,
     )
 
 
@@ -74,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--id", help="the gateway's id; default: what the daemon says")
     parser.add_argument("--config", type=Path, metavar="DIR", help="where secrets/ lies")
     parser.add_argument("--plan", type=Path, help="a plan file, to find that directory")
+    parser.add_argument(
+        "--bound", action="store_true", help="end when standard input ends: its writer is gone"
+    )
     return parser
 
 

@@ -1,5 +1,6 @@
 """The whole daemon, started as the unit starts it, on a real slave and a real broker."""
 
+import asyncio
 import json
 import signal
 import sys
@@ -134,6 +135,33 @@ async def test_a_second_daemon_on_the_same_state_ends_with_6(plant: Site) -> Non
         assert delivered(plant.snapshot())
     finally:
         ended(daemon)
+
+
+async def test_the_status_page_ends_with_a_killed_daemon_and_its_port_is_free(site: Site) -> None:
+    port = free_port()
+    text = site.config.read_text().replace("listen: none", f"listen: 127.0.0.1:{port}")
+    site.config.write_text(text)
+    daemon = site.run()
+    await accepts(port)
+    daemon.send_signal(signal.SIGKILL)
+    daemon.communicate()
+    await accepts(port, expected=False)
+
+
+async def accepts(port: int, *, expected: bool = True) -> None:
+    async with asyncio.timeout(20):
+        while await _accepts(port) is not expected:
+            await asyncio.sleep(0.05)
+
+
+async def _accepts(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
 
 
 async def test_a_dead_device_and_a_dead_broker_are_named_and_nothing_is_lost(site: Site) -> None:
