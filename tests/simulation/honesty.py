@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from agent.daemon.gateway import Gateway
 from agent.daemon.health import Report
 from agent.daemon.health.words import DestinationState, DeviceState, Status
+from tests.simulation.life import LOOK_S
 from tests.simulation.oracle import Oracle
 from tests.simulation.weather import Weather
 
 WATCHDOG_S = 60.0
-LOOK_S = 60.0
 REQUEST_S = 31.0  # until a silent destination counts as one
 LATE_AFTER = 3  # reading intervals
 REMEMBERED = ("FP-U03", "FP-U06")  # told for an hour: readings refused, readings lost

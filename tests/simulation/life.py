@@ -25,7 +25,7 @@ from tests.simulation.ledger import Ledger
 from tests.simulation.plant import Driving, Wire
 from tests.simulation.site import SoundBoard, opens_for
 
-LOOK_S = 60.0  # health promises no faster than this
+LOOK_S = 120.0  # the daemon looks more often; its reports are the dearest part of a simulated day
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,8 @@ class Life:
     async def _rounds(self) -> None:
         progress = self.progress()
         while True:
-            self.gateway.look()
+            self.gateway.vitals.look()
+            self.gateway.health.look(self.gateway.surroundings())
             self._world.looked(progress.stuck())
             await asyncio.sleep(LOOK_S)
 

@@ -43,6 +43,7 @@ class Oracle:
 
     def __post_init__(self) -> None:
         self.passed = {name: {} for name in self.ledger.destinations}
+        self.seen = {name: {} for name in self.ledger.destinations}
 
     def wrong(self, sentence: str) -> None:
         day, second = divmod(asyncio.get_running_loop().time(), 86_400)
@@ -73,12 +74,13 @@ class Oracle:
         if complaint := self.ledger.commit(key, number, now_s):
             self.wrong(complaint)
         elif self.ledger.served[key].urgent:
-            for passed in self.passed.values():
-                passed[key] = 0
+            for name, passed in self.passed.items():
+                if self.names.get(key) not in self.seen[name]:  # from RAM it may have left before
+                    passed[key] = 0
 
     def told(self, cloud: SimCloud, records: Sequence[Record]) -> None:
         """A request reached a destination."""
-        seen = self.seen.setdefault(cloud.name, {})
+        seen = self.seen[cloud.name]
         fresh = [record for record in records if (record.epoch, record.seq) not in seen]
         numbers = [record.seq for record in records]
         if len({r.epoch for r in records}) == 1 and numbers != sorted(set(numbers)):
@@ -130,7 +132,7 @@ class Oracle:
                 continue  # it waits for its time, not for them
             passed[key] += 1
             if passed[key] > PASSED_MAX:
-                self.wrong(f"urgent {key} had to wait for {passed[key]} ordinary requests")
+                self.wrong(f"{cloud.name}: urgent {key} waited for {passed[key]} ordinary requests")
 
     def acknowledged(self, cloud: SimCloud, record: Record) -> None:
         self.ledger.answer(cloud.name, key_of(record))
