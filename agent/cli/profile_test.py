@@ -12,6 +12,7 @@ from agent.cli.failure import FOUND
 from agent.cli.session import Session
 from agent.cli.verb import verb
 from agent.cli.wire import Wire, opened, spec_with, wire
+from agent.cli.words import amount
 from agent.driver import DeviceFault, Proof, Quality, Reads, Reason
 from agent.errors import DeviceNotFoundError, NotFoundError
 from agent.plan import Json
@@ -70,7 +71,7 @@ def _show(session: Session, name: str, kind: ConnectionKind, proofs: Sequence[Pr
         session.write(f"{name} {why}")
     for proof in proofs:
         state = "FAIL" if proof.failures else "ok"
-        session.write(f"[{state}]".ljust(7) + f"{proof.name}: {proof.values} values")
+        session.write(f"[{state}]".ljust(7) + f"{proof.name}: {amount(proof.values, 'value')}")
         for failure in proof.failures:
             session.write(f"       {failure}")
 

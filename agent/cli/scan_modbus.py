@@ -165,7 +165,7 @@ class _Scan:
             return
         count, name = len(daemon.devices), daemon.connection
         devices = "1 device is" if count == 1 else f"{count} devices are"
-        message = f"{name} is in use: {devices} read on it, and this takes up to {self._needs()}."
+        message = f"{name} is in use: {devices} read on it, and this takes some {self._needs()}."
         action = "--force asks all the same, between the readings; some of them will come late"
         raise BusyError(message, action=action)
 
@@ -175,7 +175,7 @@ class _Scan:
         several = f" x {lines} line settings" if lines > 1 else ""
         self._session.remark(
             f"Reads only; asks each address one harmless question: {each}{several},\n"
-            f"at most {self._needs()}. Ctrl-C stops, --resume goes on."
+            f"about {self._needs()}. Ctrl-C stops, --resume goes on."
         )
 
     def _needs(self) -> str:
@@ -206,12 +206,12 @@ def lines_of(one: Sighting, device: str | None) -> list[str]:
     """How one device is shown."""
     what = "unknown model"
     if one.profiles:
-        others = f" or {len(one.profiles) - 1} others" if len(one.profiles) > 1 else ""
+        others = f" or {len(one.profiles) - 1} more" if len(one.profiles) > 1 else ""
         what = f"{one.profiles[0]} (sure)" if one.sure else f"{one.profiles[0]}{others}?"
     place = f"configured: {device}" if device else "new"
     head = f"{one.address:>3}  {one.line:<10}  " if one.line else f"{one.address:>3}  "
     more = [text for text in (one.name, one.says) if text]
-    return [f"{head}{what:<32}  {place}", *(" " * len(head) + text for text in more)]
+    return [f"{head}{what:<26}  {place}", *(" " * len(head) + text for text in more)]
 
 
 def _wanted(there: Wire, options: Options) -> Stopped:

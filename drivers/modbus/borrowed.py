@@ -9,6 +9,7 @@ from drivers.modbus.bus import Bus
 from drivers.modbus.demand import Demand
 from drivers.modbus.frames import Damaged, RtuFraming, Silent
 from drivers.modbus.plan import Line
+from drivers.modbus.requests import Request
 from drivers.modbus.station import Station
 from drivers.modbus.wire import Ask, Heard
 
@@ -44,7 +45,8 @@ class BorrowedWire:
                 raise Silent from fault
             raise Damaged(fault.message, b"") from fault
         took_s = self._clock.monotonic_s() - began_s
-        return Heard(pdu, FRAMED.frame(request, 0), bytes([request.unit]) + pdu, took_s)
+        answered = FRAMED.frame(Request(request.unit, pdu, b"", 0), 0)
+        return Heard(pdu, FRAMED.frame(request, 0), answered, took_s)
 
 
 class Borrowed:

@@ -6,6 +6,7 @@ from typing import Final
 
 from agent.driver import Mark
 from agent.prepare.kinds import DeviceInput, ProfileSettings
+from agent.prepare.points import range_of
 from drivers.modbus import airtime
 from drivers.modbus.codec import HIDDEN
 from drivers.modbus.layout import Field, block_of
@@ -13,10 +14,11 @@ from drivers.modbus.merge import Cost, Limits, merge
 from drivers.modbus.plan import Companion, Conversion, Operation, Order, Round, Unit
 from drivers.modbus.profile import ModbusPoint, ModbusProfile, Where
 from drivers.modbus.requests import read_request
-from drivers.modbus.shape import FLOATS, SIGNED, Shape
+from drivers.modbus.shape import DIGITS_A_REGISTER, FLOATS, SIGNED, Shape
 
 EVERY_S: Final = 10.0  # where neither file nor profile says how often
 BIT: Final = Shape("")
+FULL_BITS: Final = {"H": 16, "I": 32, "Q": 64}  # counters in signed registers stop or lie
 BYTEWISE: Final = {Order.CDAB: Order.ABCD, Order.DCBA: Order.BADC}  # text has no word order
 
 
@@ -70,14 +72,16 @@ def every_of(name: str, point: ModbusPoint, device: DeviceInput) -> float:
     return max(usual, point.every or 0.0)
 
 
-def range_of(
-    name: str, point: ModbusPoint, device: DeviceInput
-) -> tuple[float | None, float | None]:
-    """Its plausible range, in its own unit."""
-    override = device.settings.points.get(name)
-    low = override.min if override else None
-    high = override.max if override else None
-    return point.min if low is None else low, point.max if high is None else high
+def full_at(point: ModbusPoint) -> float | None:
+    """Where a counter's registers are full, in its own unit; None when that cannot be told."""
+    form = point.form or BIT
+    if form.kind == "number":
+        most = 1 << FULL_BITS[form.code] if form.code in FULL_BITS else 0
+    elif form.kind in {"bcd", "decimal"}:
+        most = 10 ** (DIGITS_A_REGISTER * form.registers)
+    else:
+        most = 0
+    return most * point.scale if most and _operation(point) is None else None
 
 
 def conversions_of(points: Sequence[tuple[str, ModbusPoint]]) -> dict[str, Conversion]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, PlainValidator, model_validator
 
 from agent.prepare.kinds import ProfileSettings, Settings
+from agent.prepare.points import PointSettings
 from agent.prepare.types import (
     Interval,
     Number,
@@ -122,7 +123,7 @@ Form = Annotated[Shape, PlainValidator(form), as_text(r"^\w+(\([0-9-]+\))?$", "f
 ByteOrder = Annotated[Order, PlainValidator(order), as_text("^(ABCD|CDAB|BADC|DCBA)$", "ABCD")]
 
 
-class ModbusPoint(Settings):
+class ModbusPoint(PointSettings):
     """One value: where it stands, how it is written there, and what it means."""
 
     read: Place | None = None
@@ -138,12 +139,8 @@ class ModbusPoint(Settings):
         tuple[int, ...], PlainValidator(patterns), as_text("^0x[0-9A-Fa-f]+", "0x8000")
     ] = ()
     values: dict[str, str] = Field(default_factory=dict)
-    min: Number | None = None
-    max: Number | None = None
-    counter: Switch = False
     write: Switch = False
     every: Interval | None = None
-    unit: str | None = None
 
     @property
     def where(self) -> Where:

@@ -12,6 +12,7 @@ from agent.driver import Asker, DeviceFault, Question, Search, Sighting, Step
 from agent.errors import ValidationError
 from drivers.modbus.fingerprint import Identity, identity
 from drivers.modbus.frames import Refused, payload
+from drivers.modbus.layout import REGISTER
 from drivers.modbus.plan import Table
 from drivers.modbus.requests import harmless, read_request
 
@@ -116,8 +117,8 @@ def _matches(data: bytes, expect: str) -> bool:
 
 
 def _says_something(data: bytes) -> bool:
-    """An empty register or one full of ones is no serial number."""
-    return any(data) and any(byte != 0xFF for byte in data)  # noqa: PLR2004 -- all ones
+    """It may be a serial number: longer than a register, not empty, not all ones."""
+    return len(data) > REGISTER and any(data) and data != b"\xff" * len(data)
 
 
 def _perhaps(data: bytes) -> str:

@@ -36,7 +36,7 @@ from tests.lab.sink import KeepingSink
 BAUD = 19200
 FIVE = Mark("bench-five", read_request(1, Table.HOLDING, 7, 1).pdu, "5007")
 OTHER = Mark("other-model", read_request(1, Table.HOLDING, 0, 1).pdu, "77")
-HINT = Mark("hint-model", read_request(1, Table.HOLDING, 1, 1).pdu)
+HINT = Mark("hint-model", read_request(1, Table.HOLDING, 1, 2).pdu)
 
 
 @pytest.fixture

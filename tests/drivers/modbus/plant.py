@@ -67,3 +67,19 @@ def driver(compiled: Compiled) -> ModbusDriver:
 def values(sample: Any) -> Mapping[str, Any]:
     """A sample's values."""
     return dict(sample.values)
+
+
+def rtu_frame(body: bytes) -> bytes:
+    """Unit and PDU with their checksum (serial line V1.02, 6.2.2), bit by bit."""
+    crc = 0xFFFF
+    for byte in body:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return body + crc.to_bytes(2, "little")
+
+
+def ascii_frame(body: bytes) -> bytes:
+    """Unit and PDU between a colon and CR LF."""
+    check = bytes([-sum(body) & 0xFF])
+    return b":" + (body + check).hex().upper().encode() + b"\r\n"
