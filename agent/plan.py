@@ -49,6 +49,11 @@ class Point:
         low, high: plausible range, inclusive; a value outside is not delivered.
         writable: whether `fieldpost write` may change it.
         counter: never decreases; a smaller value is a restart, never a negative difference.
+        wraps_at: where a counter is full and starts again at zero, or None when nobody knows.
+        change_per_s: the fastest change that can be true; a faster one is not delivered.
+        deadband: delivered only when it differs from what was delivered last by more than this;
+            None: every value is delivered.
+        silence_s: with a deadband: delivered at least this often, seconds.
     """
 
     unit: str | None = None
@@ -57,6 +62,10 @@ class Point:
     high: float | None = None
     writable: bool = False
     counter: bool = False
+    wraps_at: float | None = None
+    change_per_s: float | None = None
+    deadband: float | None = None
+    silence_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The border of the daemon: what a driver read is checked here, and only good values go on.
 
 A value that is not finite, not in its range or not a value at all is left out, with its reason;
-the other values of the same sample go on. Runs for every sample: no allocation on the good road.
+the other values of the same sample go on. Health and history are told of everything that was read,
+the cloud of what is worth it. Runs for every sample: no allocation on the good road.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,6 +10,8 @@ from typing import Protocol
 
 from agent import plan
 from agent.clock import Clock
+from agent.daemon.onchange import OnChange
+from agent.daemon.pace import Pace
 from agent.driver import DeviceFault, Reason
 from agent.sample import Instant, Sample
 
@@ -33,6 +36,10 @@ class Watcher(Protocol):
 
     def fault(self, device: str, point: str | None, error: DeviceFault) -> None:
         """A device, or one point of it, could not be read."""
+        ...
+
+    def began_again(self, device: str, point: str, before: float, now: float) -> None:
+        """A counter is lower than it was: whoever counts there has started anew."""
         ...
 
 
@@ -72,6 +79,10 @@ class Intake:
             name: {point: _range(spec) for point, spec in device.points.items() if _ranged(spec)}
             for name, device in running.devices.items()
         }
+        paces = {n: Pace(n, points, health.began_again) for n, points in self._points.items()}
+        self._paces = {name: pace for name, pace in paces.items() if pace}
+        changes = {name: OnChange(points) for name, points in self._points.items()}
+        self._changes = {name: change for name, change in changes.items() if change}
 
     def now(self) -> Instant:
         """The instant to stamp a sample with."""
@@ -80,17 +91,32 @@ class Intake:
     async def put(self, sample: Sample) -> None:
         """Accept the good values of one sample; see `agent.driver.Sink`."""
         bad, checked = self._judge(sample)
+        pace = self._paces.get(sample.device)
+        if pace is not None:
+            fast, limited = pace.judge(sample, bad)
+            bad, checked = {**bad, **fast} if fast else bad, checked + limited
         if bad:
             good = {point: value for point, value in sample.values.items() if point not in bad}
             sample = Sample(sample.device, sample.at, good, sample.urgent)
         if sample.values:
-            await self._put(sample)
+            await self._deliver(sample)
             self._history.record(sample)
         self._health.sample(sample, checked=checked, bad=bad)
 
     def fault(self, device: str, point: str | None, error: DeviceFault) -> None:
         """A device, or only one point of it, could not be read."""
         self._health.fault(device, point, error)
+
+    async def _deliver(self, sample: Sample) -> None:
+        """Put what is worth sending."""
+        changes = self._changes.get(sample.device)
+        if changes is None:
+            await self._put(sample)
+            return
+        worth = changes.worth(sample)
+        if worth.values:
+            await self._put(worth)
+            changes.sent(worth)
 
     def _judge(self, sample: Sample) -> tuple[Mapping[str, DeviceFault], int]:
         """What is not to be sent, by point, and how many values were checked."""

@@ -93,6 +93,26 @@ def number(value: Any) -> float:
     return float(written)
 
 
+def margin(value: Any) -> float:
+    """A number that is not below zero."""
+    found = number(value)
+    if found < 0:
+        refuse(f"{text(value)} is below zero", fix="write it without the minus", code="range")
+    return found
+
+
+def rate(value: Any) -> float:
+    """`5/s`, `0.5/min`, `100/h` → so much a second."""
+    amount, slash, unit = (part.strip() for part in text(value).partition("/"))
+    if not slash or unit not in TIME_UNITS:
+        fix = "write how much in which time, like 5/s, 0.5/min or 100/h"
+        refuse(f"'{text(value)}' does not say how fast", fix=fix, code="rate")
+    found = margin(amount)
+    if not found:
+        refuse("a value that may not change is no value", fix="write more than 0", code="range")
+    return found / TIME_UNITS[unit]
+
+
 def between(low: int, high: int, what: str) -> Callable[[Any], int]:
     """A whole number of a range; `what` completes "… is out of range: {what} goes from …"."""
 

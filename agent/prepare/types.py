@@ -23,8 +23,10 @@ __all__ = [
     "HostPort",
     "Interval",
     "Mac",
+    "Margin",
     "Name",
     "Number",
+    "Rate",
     "Seconds",
     "SecretName",
     "SecretOrPath",
@@ -70,6 +72,16 @@ Whole = Annotated[
 ]
 Number = Annotated[
     float, PlainValidator(quantities.number), WithJsonSchema({"type": ["number", "string"]})
+]
+# not below zero, in the unit of what it belongs to
+Margin = Annotated[
+    float, PlainValidator(quantities.margin), WithJsonSchema({"type": ["number", "string"]})
+]
+# per second, in the unit of what it belongs to
+Rate = Annotated[
+    float,
+    PlainValidator(quantities.rate),
+    as_text(r"^\d+(\.\d+)?\s*/\s*(ms|s|min|h|d)$", "5/s", "0.5/min"),
 ]
 # a key that the technician chose
 Name = Annotated[

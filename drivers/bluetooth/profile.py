@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, PlainValidator, model_validator
 
 from agent.prepare.kinds import ProfileSettings, Settings
+from agent.prepare.points import PointSettings
 from agent.prepare.types import Number, Switch, Whole, as_text, closest, refuse, text
 from drivers.bluetooth.codec import FORMS, TEXT
 from drivers.bluetooth.decoders import DECODERS
@@ -49,7 +50,7 @@ def known_form(value: Any) -> str:
     return written
 
 
-class BluetoothPoint(Settings):
+class BluetoothPoint(PointSettings):
     """One value: a decoder's (`value`, `part`) or a characteristic's (`characteristic`, `as`)."""
 
     value: str | None = None
@@ -60,10 +61,6 @@ class BluetoothPoint(Settings):
     at: Whole = 0
     scale: Number = 1.0
     offset: Number = 0.0
-    unit: str | None = None
-    min: Number | None = None
-    max: Number | None = None
-    counter: Switch = False
 
 
 class BluetoothTest(Settings):

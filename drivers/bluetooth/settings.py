@@ -16,6 +16,7 @@ from agent.prepare.kinds import (
     Settings,
     Spot,
 )
+from agent.prepare.points import point_of, range_of
 from agent.prepare.types import Mac, SecretName, as_text, refuse, text
 from drivers.bluetooth.decoders import DECODERS
 from drivers.bluetooth.plan import Ask, Beacon, Pick, RadioPlan, Sensor
@@ -107,17 +108,8 @@ def _points(device: DeviceInput) -> Iterator[tuple[str, BluetoothPoint]]:
             yield name, point
 
 
-def _range(
-    name: str, point: BluetoothPoint, device: DeviceInput
-) -> tuple[float | None, float | None]:
-    override = device.settings.points.get(name)
-    low = override.min if override else None
-    high = override.max if override else None
-    return point.min if low is None else low, point.max if high is None else high
-
-
 def _pick(name: str, point: BluetoothPoint, device: DeviceInput) -> Pick:
-    low, high = _range(name, point, device)
+    low, high = range_of(name, point, device)
     return Pick(
         name,
         point.value or name,
@@ -132,7 +124,7 @@ def _pick(name: str, point: BluetoothPoint, device: DeviceInput) -> Pick:
 
 
 def _ask(name: str, point: BluetoothPoint, device: DeviceInput) -> Ask:
-    low, high = _range(name, point, device)
+    low, high = range_of(name, point, device)
     return Ask(
         name,
         point.characteristic or "",
@@ -149,10 +141,7 @@ def _ask(name: str, point: BluetoothPoint, device: DeviceInput) -> Ask:
 
 def _device(connection: str, device: DeviceInput) -> plan.Device:
     every_s = None if _profile(device).decoder else _every_s(device)
-    points = {}
-    for name, point in _points(device):
-        low, high = _range(name, point, device)
-        points[name] = plan.Point(point.unit, every_s, low, high, counter=point.counter)
+    points = {name: point_of(name, point, device, every_s) for name, point in _points(device)}
     settings = _settings(device)
     return plan.Device(
         device.name,

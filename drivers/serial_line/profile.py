@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, PlainValidator, model_validator
 
 from agent.prepare.kinds import ProfileSettings, Settings
+from agent.prepare.points import PointSettings
 from agent.prepare.types import Number, Switch, as_text, closest, refuse, text
 from drivers.serial_line import nmea
 from drivers.serial_line.text import UNWANTED
@@ -57,7 +58,7 @@ def conditions(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple((field, wanted) for field, _, wanted in pairs)
 
 
-class LinePoint(Settings):
+class LinePoint(PointSettings):
     """One value: where in a line it stands, and what it is.
 
     Which keys say where depends on `lines`: `sentence` with `field` or `transducer` for NMEA,
@@ -80,10 +81,6 @@ class LinePoint(Settings):
     form: Literal["number", "text"] = Field("number", alias="as")
     scale: Number = 1.0
     offset: Number = 0.0
-    unit: str | None = None
-    min: Number | None = None
-    max: Number | None = None
-    counter: Switch = False
 
 
 class LineTest(Settings):

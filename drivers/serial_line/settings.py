@@ -13,6 +13,7 @@ from agent.prepare.kinds import (
     Settings,
     Spot,
 )
+from agent.prepare.points import point_of, range_of
 from agent.prepare.types import SerialLine
 from drivers.serial_line.plan import LinePlan, Pick, Speaker
 from drivers.serial_line.profile import LinePoint, LinesProfile
@@ -74,15 +75,8 @@ def _points(device: DeviceInput) -> Iterator[tuple[str, LinePoint]]:
             yield name, point
 
 
-def _range(name: str, point: LinePoint, device: DeviceInput) -> tuple[float | None, float | None]:
-    override = device.settings.points.get(name)
-    low = override.min if override else None
-    high = override.max if override else None
-    return point.min if low is None else low, point.max if high is None else high
-
-
 def _pick(name: str, point: LinePoint, device: DeviceInput) -> Pick:
-    low, high = _range(name, point, device)
+    low, high = range_of(name, point, device)
     return Pick(
         name,
         point.transducer or point.field or point.obis or point.group or point.column or name,
@@ -100,10 +94,7 @@ def _pick(name: str, point: LinePoint, device: DeviceInput) -> Pick:
 
 
 def _device(connection: str, device: DeviceInput) -> plan.Device:
-    points = {}
-    for name, point in _points(device):
-        low, high = _range(name, point, device)
-        points[name] = plan.Point(point.unit, None, low, high, counter=point.counter)
+    points = {name: point_of(name, point, device, None) for name, point in _points(device)}
     settings = device.settings
     return plan.Device(
         device.name, settings.profile, connection, "", None, settings.enabled, points

@@ -31,6 +31,7 @@ class Border:
         self.kept: list[Sample] = []
         self.told: list[tuple[Sample, int, Mapping[str, DeviceFault]]] = []
         self.faults: list[tuple[str, str | None, DeviceFault]] = []
+        self.restarts: list[tuple[str, str, float, float]] = []
         self.intake = Intake(running, clock, self, self.history, self.put)
 
     async def put(self, sample: Sample) -> None:
@@ -41,6 +42,9 @@ class Border:
 
     def fault(self, device: str, point: str | None, error: DeviceFault) -> None:
         self.faults.append((device, point, error))
+
+    def began_again(self, device: str, point: str, before: float, now: float) -> None:
+        self.restarts.append((device, point, before, now))
 
     async def takes(self, values: Mapping[str, Value]) -> Mapping[str, DeviceFault]:
         await self.intake.put(Sample("cold-room", self.clock.now(), values, urgent=True))

@@ -14,11 +14,11 @@ from agent.daemon.health.destination import DestinationHealth
 from agent.daemon.health.device import DeviceHealth
 from agent.daemon.health.facts import Queue, Surroundings
 from agent.daemon.health.flow import Flow
-from agent.daemon.health.journal import Journal
+from agent.daemon.health.journal import Event, Journal
 from agent.daemon.health.news import News
 from agent.daemon.health.report import Report
 from agent.daemon.health.reporting import Reporter, Watched
-from agent.daemon.health.words import DeviceState
+from agent.daemon.health.words import DeviceState, Status
 from agent.driver import ConnectionState, DeviceFault
 from agent.errors import FieldpostError
 from agent.plan import Json
@@ -81,6 +81,12 @@ class Health:
     def fault(self, device: str, point: str | None, error: DeviceFault) -> None:
         """A device, or one point of it, could not be read."""
         self._devices[device].failed(self._clock.monotonic_s(), point, error)
+
+    def began_again(self, device: str, point: str, before: float, now: float) -> None:
+        """A counter is lower than it was: whoever counts there has started anew."""
+        subject = f"{device}.{point}"
+        message = f"{device}: {point} counts from {now:.10g} again; it was {before:.10g}."
+        self.journal.say(Event(Status.PASS, "value.began_again", subject, message))
 
     def connection_changed(
         self, name: str, state: ConnectionState, message: str | None, action: str | None
