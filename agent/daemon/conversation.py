@@ -13,6 +13,7 @@ from agent.errors import FieldpostError, ForbiddenError, NotFoundError, Validati
 from agent.plan import Json
 
 LINE_WITHIN_S = 5.0  # from its first byte to its end: a half request must not keep a place
+PATIENCE_S = 120.0  # a stick may stop taking bytes for long; nobody stops for ever
 WAITING_BYTES_MAX = 1_000_000  # unread answers: whoever lets more pile up is not listening
 # what a verb may stumble over when it reads its arguments: a bug worth a log line, not the daemon
 STUMBLES = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
@@ -59,11 +60,13 @@ class StreamVerb:
         role: the lowest that may ask.
         items: an async generator; it raises FieldpostError for what it refuses.
         status: the status process may ask too.
+        patient: it goes on when the client has read; else one that reads too slowly is closed.
     """
 
     role: Role
     items: Callable[[Json, Peer], AsyncGenerator[Json, None]]
     status: bool = False
+    patient: bool = False
 
 
 Verbs = Mapping[str, Verb | StreamVerb]
@@ -125,7 +128,7 @@ class Conversation:
             verb = self._verb(name)
             if isinstance(verb, StreamVerb):
                 self._permit(verb)
-                return await self._stream(number, verb.items(args, self._peer))
+                return await self._stream(number, self._items(verb, args))
             return self._say({"id": number, "ok": True, "data": await self._ask(verb, name, args)})
         except FieldpostError as error:
             return self.refuse(error, number)
@@ -165,6 +168,23 @@ class Conversation:
             leaves.cancel()
             pump.cancel()
         return leaves.cancelled() and not pump.cancelled() and pump.result()
+
+    async def _items(self, verb: StreamVerb, args: Json) -> AsyncGenerator[Json, None]:
+        """Each item, when the client has room for it."""
+        async with aclosing(verb.items(args, self._peer)) as items:
+            async for item in items:
+                yield item
+                if verb.patient and not await self._has_read():
+                    return
+
+    async def _has_read(self) -> bool:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._writer.drain()
+        except OSError:  # it is gone, or time is up, which is a kind of OSError too
+            self._writer.transport.abort()
+            return False
+        return True
 
     async def _stirs(self) -> None:
         with suppress(OSError):  # it is gone: the same to us as a word from it

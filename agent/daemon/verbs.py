@@ -11,6 +11,7 @@ from agent.daemon import discovery, lending, recent, write_verb
 from agent.daemon.audit import Audit
 from agent.daemon.conversation import Peer, StreamVerb, Verb
 from agent.daemon.gateway import Gateway
+from agent.daemon.queue_verbs import QueueVerbs
 from agent.daemon.tokens import Tokens, as_json
 from agent.driver import DeviceFault, DriverError, Reads
 from agent.errors import DeviceNotFoundError, NoAnswerError, NotFoundError, ValidationError
@@ -28,6 +29,7 @@ class Answers:
     def verbs(self) -> Mapping[str, Verb | StreamVerb]:
         """Every verb by name."""
         return {
+            **QueueVerbs(self.gateway).verbs(),
             "ping": Verb(Role.VIEWER, self.ping),
             "snapshot": Verb(Role.VIEWER, self.snapshot),
             "settings": Verb(Role.VIEWER, self.settings),

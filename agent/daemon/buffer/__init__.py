@@ -3,5 +3,19 @@
 from agent.daemon.buffer.buffer import Buffer
 from agent.daemon.buffer.facts import DestinationFacts, Lane, Loss, StoreFacts, Waiting
 from agent.daemon.buffer.outbox import Outbox
+from agent.daemon.buffer.shown import Held, LostLine, SetAside
+from agent.daemon.buffer.views import Backlog
 
-__all__ = ["Buffer", "DestinationFacts", "Lane", "Loss", "Outbox", "StoreFacts", "Waiting"]
+__all__ = [
+    "Backlog",
+    "Buffer",
+    "DestinationFacts",
+    "Held",
+    "Lane",
+    "Loss",
+    "LostLine",
+    "Outbox",
+    "SetAside",
+    "StoreFacts",
+    "Waiting",
+]

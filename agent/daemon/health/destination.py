@@ -15,7 +15,8 @@ BEAT_S = 180.0  # a heartbeat answered within this time: reachable
 LOOK_S = 60.0  # between two remembered lengths of the queue
 LOOKS = 10  # so the backlog is compared with that of ten minutes ago
 SLOW_READINGS = 1000  # a smaller backlog is a batch on its way
-_REFUSED, _LOST = "refused", "lost"
+RATE_S, RATE_STEPS = 300.0, 10  # "now" for a rate: one batch in five minutes is the slowest usual
+_REFUSED, _LOST, _DELIVERED = "refused", "lost", "delivered"
 
 
 class DestinationHealth:
@@ -40,6 +41,7 @@ class DestinationHealth:
         self._pending_s: float | None = None  # since when something waits without an answer
         self._lost_seen: int | None = None
         self._hour = window.hour(now_s)
+        self._lately = window.Window(RATE_S, RATE_STEPS, now_s)
 
     def delivered(self, now_s: float, readings: int, partly: int) -> None:
         """So many readings were received; `partly` records of them in part only."""
@@ -51,6 +53,7 @@ class DestinationHealth:
         self.requests_total["acknowledged"] += 1
         self._pending_s = None
         self.delivered_total += readings
+        self._lately.add(now_s, _DELIVERED, readings)
         self.partly_total += partly
         self.failure = self._next_try_s = None
 
@@ -93,6 +96,10 @@ class DestinationHealth:
     def lost_1h(self, now_s: float) -> int:
         """Readings given up for it in the last hour."""
         return int(self._hour.sum(now_s, _LOST))
+
+    def rate_per_s(self, now_s: float) -> float:
+        """Readings a second that it received over the last minutes."""
+        return self._lately.rate(now_s, _DELIVERED)
 
     def next_try_s(self, now_s: float) -> float | None:
         """Seconds until it is tried again; None when that is not known, or nothing failed."""

@@ -205,6 +205,7 @@ def _destination(report: Report, found: DestinationReport) -> Json:
         "oldest_at": iso(found.queue.oldest_ns) if found.queue.oldest_ns else None,
         "drain_s": None if found.drain_s is None else round(found.drain_s),
         "next_try_s": None if found.next_try_s is None else round(found.next_try_s),
+        "rate_per_s": _round(found.rate_per_s, 3),
         "rejected_1h": found.rejected_1h,
         "delivered_total": found.queue.delivered_total,
         "rejected_total": found.queue.rejected_total,

@@ -86,6 +86,7 @@ class DestinationReport:
     next_try_s: float | None
     rejected_1h: int
     lost_1h: int
+    rate_per_s: float
     partly_total: int
     requests_total: Mapping[str, int]
     certificate_expires_ns: int | None = None

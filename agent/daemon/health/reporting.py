@@ -171,6 +171,7 @@ def _destination(
         next_try_s=destination.next_try_s(now_s),
         rejected_1h=destination.rejected_1h(now_s),
         lost_1h=destination.lost_1h(now_s),
+        rate_per_s=destination.rate_per_s(now_s),
         partly_total=destination.partly_total,
         requests_total=dict(destination.requests_total),
         certificate_expires_ns=destination.certificate_expires_ns,

@@ -48,6 +48,11 @@ class Window:
         """How much time the sums speak of, seconds."""
         return min(now_s - self._began_s, self._length_s)
 
+    def rate(self, now_s: float, key: str) -> float:
+        """What was counted under one key, a second."""
+        covered_s = self._steps * self._width_s + now_s % self._width_s
+        return self.sum(now_s, key) / max(self._width_s, min(now_s - self._began_s, covered_s))
+
     def _roll(self, now_s: float) -> None:
         step = int(now_s // self._width_s)
         if step != self._step:
