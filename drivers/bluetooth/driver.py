@@ -88,6 +88,7 @@ class BluetoothDriver:
             raise _foremost(errors) from errors
         finally:
             self._radio = None
+            self._tap.end()
 
     def traffic(self) -> AsyncGenerator[Traffic, None]:
         """What the sensors of the plan say, from now on."""

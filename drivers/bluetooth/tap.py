@@ -10,12 +10,14 @@ from drivers.bluetooth.shapes import ServiceInfo
 
 KEPT: Final = 256  # advertisements for one who looks on
 
+Watcher = tuple[deque[Traffic], asyncio.Event]
+
 
 class Tap:
     """Passes on what sensors of the plan say; costs nothing while nobody looks."""
 
     def __init__(self) -> None:
-        self._watching: list[tuple[deque[Traffic], asyncio.Event]] = []
+        self._watching: list[Watcher] = []
 
     def __bool__(self) -> bool:
         return bool(self._watching)
@@ -49,7 +51,7 @@ class Tap:
         self._tell(Traffic(at, device, "", "", means, request="a visit", fault=why))
 
     async def traffic(self) -> AsyncGenerator[Traffic, None]:
-        """Everything from now on."""
+        """Everything from now on, until `end`."""
         waiting: deque[Traffic] = deque(maxlen=KEPT)
         watcher = waiting, asyncio.Event()
         self._watching.append(watcher)
@@ -57,9 +59,21 @@ class Tap:
             while True:
                 while waiting:
                     yield waiting.popleft()
+                if watcher not in self._watching:
+                    return
                 watcher[1].clear()
                 await watcher[1].wait()
         finally:
+            self._leave(watcher)
+
+    def end(self) -> None:
+        """The driver ends: nothing more is heard."""
+        for watcher in [*self._watching]:
+            self._leave(watcher)
+            watcher[1].set()
+
+    def _leave(self, watcher: Watcher) -> None:
+        if watcher in self._watching:
             self._watching.remove(watcher)
 
     def _tell(self, seen: Traffic) -> None:

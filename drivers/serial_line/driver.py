@@ -101,6 +101,7 @@ class LineDriver:
                 await self._listen(port, sink)
         finally:
             self._open = False
+            self._tap.end()
 
     async def read(self, device: str, point: str | None) -> Sequence[Reading]:
         """What the device says next.
