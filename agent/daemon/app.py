@@ -141,6 +141,6 @@ class Daemon:
             self._clock,
             lambda: gateway.buffer.facts().uncommitted_age_s,
             gateway.uplinks,
-            lambda name: gateway.buffer.outbox(name).waiting().samples > 0,
+            gateway.to_send,
         )
         return Rounds(self._service, progress, (look_at_file, gateway.look), lambda: gateway.line)

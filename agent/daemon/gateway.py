@@ -75,6 +75,15 @@ class Gateway:
         self.health.look(around)
         self.line = self.health.line(around)
 
+    def to_send(self, destination: str) -> bool:
+        """Whether something waits for a destination that the card lets us read.
+
+        While it refuses, what lies on it cannot be sent; ending the daemon for that would only lose
+        what is in RAM.
+        """
+        buffer = self.buffer
+        return not buffer.facts().broken and buffer.outbox(destination).waiting().samples > 0
+
     def surroundings(self) -> Surroundings:
         """What health does not learn from samples, faults and receipts."""
         facts = self.buffer.facts()
