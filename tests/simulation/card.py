@@ -16,6 +16,7 @@ from agent.daemon.buffer.thread import StoreThread
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
+STALLS = 0.15
 COMMIT_S = 0.02  # an fsync of a card on a good day
 
 
@@ -24,7 +25,7 @@ class Card:
     """What the disk does to whoever writes on it.
 
     Attributes:
-        stall_s: how long each piece of work takes on top of `COMMIT_S`.
+        stall_s: how long one piece of work in `STALLS` takes on top of `COMMIT_S`.
         errs: chance that a commit answers with an I/O error, its outcome unknown.
         broken: nothing at all is written.
     """
@@ -35,12 +36,19 @@ class Card:
     broken: bool = False
     errors: int = 0
 
+    def takes_s(self) -> float:
+        """How long the next piece of work takes."""
+        stalls = self.stall_s and self.dice.random() < STALLS
+        return COMMIT_S + (self.stall_s if stalls else 0.0)
+
     @property
     def state(self) -> str:
         """For people."""
         if self.broken:
             return "card: broken"
-        return f"card: stalls {self.stall_s:.1f} s" if self.stall_s else f"card: errs {self.errs:.2f}"
+        return (
+            f"card: stalls {self.stall_s:.1f} s" if self.stall_s else f"card: errs {self.errs:.2f}"
+        )
 
     def heal(self) -> None:
         self.stall_s, self.errs, self.broken = 0.0, 0.0, False
@@ -115,7 +123,7 @@ class SimThread(StoreThread):
         if self.dead:
             return future  # nobody will ever answer
         now_s = loop.time()
-        self._free_at_s = max(now_s, self._free_at_s) + COMMIT_S + self._card.stall_s
+        self._free_at_s = max(now_s, self._free_at_s) + self._card.takes_s()
         self._begun.append(now_s)
 
         def do() -> None:
@@ -147,9 +155,11 @@ class SimThread(StoreThread):
 
 def left_behind(store: SimStore, *, synced_only: bool) -> None:
     """End the connection as kill -9 does: its files stay as they are at this instant."""
-    files = {file: file.read_bytes() for file in store.folder.iterdir()}
+    files = {}
+    if store.folder.exists():
+        files = {file: file.read_bytes() for file in store.folder.iterdir()}
     store.database.close()
-    for file in store.folder.iterdir():
+    for file in list(store.folder.iterdir()) if files else ():
         file.unlink()
     for file, content in files.items():
         if not (synced_only and file.name.endswith("-wal")):

@@ -89,7 +89,8 @@ class SimCloud:
 
     def _fail(self, mood: Mood, batch: Batch) -> None:
         if mood in (Mood.OUT, Mood.SILENT):
-            raise Unreachable(f"nobody answers ({mood})")  # noqa: EM102 - a twin's words
+            message = f"nobody answers ({mood})"
+            raise Unreachable(message)
         if mood is Mood.SHUT:
             message = "the key is not accepted"
             raise Unauthorized(message)
@@ -119,7 +120,7 @@ class SimCloud:
             raise BatchRefused(message)
         self._refuse(batch, poison)
         good = [index for index in whole if index not in poison]
-        return Receipt(good, {index: "poison" for index in poison})
+        return Receipt(good, dict.fromkeys(poison, "poison"))
 
     def _refuse(self, batch: Batch, indices: list[int]) -> None:
         for index in indices:

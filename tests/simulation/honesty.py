@@ -13,7 +13,8 @@ from tests.simulation.weather import Weather
 WATCHDOG_S = 60.0
 REQUEST_S = 31.0  # until a silent destination counts as one
 LATE_AFTER = 3  # reading intervals
-REMEMBERED = ("FP-U03", "FP-U06")  # told for an hour: readings refused, readings lost
+# told for an hour: readings refused, readings lost; and until the next one: a bad value
+REMEMBERED = ("FP-U03", "FP-U06", "FP-D01", "FP-D02")
 SLOWEST = 2.0  # the longest time between two samples, in intervals
 
 

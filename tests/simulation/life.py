@@ -150,7 +150,7 @@ class Life:
             gateway.clock,
             lambda: gateway.buffer.facts().uncommitted_age_s,
             gateway.uplinks,
-            lambda name: gateway.buffer.outbox(name).waiting().samples > 0,
+            gateway.to_send,
         )
 
     async def _rounds(self) -> None:

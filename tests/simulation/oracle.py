@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.cloud import Record, TimeQuality
-from agent.daemon.buffer.model import (Chunk)
+from agent.daemon.buffer.model import Chunk
 from agent.daemon.buffer.orders import Done, Order
 from tests.simulation.clock import SimClock
 from tests.simulation.cloud import Identity, SimCloud, key_of
@@ -38,7 +38,6 @@ class Oracle:
     names: dict[Key, Identity] = field(default_factory=dict)
     seen: dict[str, dict[Identity, Record]] = field(default_factory=dict)
     passed: dict[str, dict[Key, int]] = field(default_factory=dict)
-    unsure: list[Chunk] = field(default_factory=list)
     enough: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -57,14 +56,12 @@ class Oracle:
             return
         if result.broken is not None:
             order = args[0]
-            if not result.chunks and isinstance(order, Order) and order.chunks and not self.unsure:
-                self.unsure = order.chunks
-            for key, number in _entries(result.chunks):
+            unsure = order.chunks or () if isinstance(order, Order) else ()
+            for key, number in _entries(result.chunks or unsure):
                 self.ledger.keep_in_ram(key, number)
             return
-        for key, number in [*_entries(self.unsure), *self.ledger.in_ram.items()]:
+        for key, number in list(self.ledger.in_ram.items()):
             self._on_card(key, number)
-        self.unsure = []
         for chunk in result.chunks:
             for key, number in _entries([chunk]):
                 self._on_card(key, number)
@@ -139,7 +136,6 @@ class Oracle:
 
     def died(self, since_s: float, window_s: float) -> int:
         """A process ended without a word; returns the readings that went with it."""
-        self.unsure = []
         gone = self.ledger.die()
         oldest_s = since_s - window_s - WINDOW_SLACK_S
         for served in gone:
@@ -173,7 +169,9 @@ class Oracle:
             ours = self.ledger.committed_readings
             self.wrong(f"I1: the store counts {found.readings} readings, committed were {ours}")
         for name, cursor in found.cursors.items():
-            got = sum(clouds[name].acked.values())
+            served = self.ledger.served  # what left from RAM and died there is in no store
+            acked = clouds[name].acked
+            got = sum(acked[key] for key in acked if served[key].committed_s is not None)
             if cursor.delivered.readings != got:
                 said = cursor.delivered.readings
                 self.wrong(f"I1: {said} count as delivered to {name}, which has {got}")

@@ -95,7 +95,13 @@ class Weather:
         self.said.append(f"day {day:.0f} {second:8.1f} s  {text}")
 
     def _strike(self) -> None:
-        kinds = (self._hit_cloud, self._hit_wire, self._hit_process, self._hit_card, self._hit_clock)
+        kinds = (
+            self._hit_cloud,
+            self._hit_wire,
+            self._hit_process,
+            self._hit_card,
+            self._hit_clock,
+        )
         self.dice.choices(kinds, (10, 6, 5, 3, 3))[0]()
 
     def _spell_s(self) -> float:

@@ -170,7 +170,8 @@ class World:
                 self.oracle.wrong(f"I7: {len(late)} samples do not reach {name}, as {first}")
         for wire in self.wires.values():
             for device, every_s in wire.every_s.items():
-                if wire.read.get(device, 0.0) < min(began_s + BACK_OFF_S, now_s - 2 * every_s):
+                due_s = began_s + max(RESTART_S) + BACK_OFF_S + 1.2 * every_s
+                if due_s < now_s and wire.read.get(device, 0.0) < began_s:
                     self.oracle.wrong(f"I7: {device} is not read any more")
 
     async def _power(self) -> None:
@@ -243,7 +244,9 @@ class World:
 
 def simulate(scenario: Scenario) -> Outcome:
     """Run one seed from beginning to end; the same seed ends the same way."""
-    folder = Path(tempfile.mkdtemp(prefix="fieldpost-simulation-", dir=MEMORY if MEMORY.is_dir() else None))
+    folder = Path(
+        tempfile.mkdtemp(prefix="fieldpost-simulation-", dir=MEMORY if MEMORY.is_dir() else None)
+    )
     before = random.getstate()
     random.seed(scenario.seed)
     structlog.configure(processors=[_drop])
