@@ -136,6 +136,14 @@ class LoopFs:
         """Give back what `fill` took."""
         (self.path / FILLER).unlink(missing_ok=True)
 
+    def refuse_writes(self) -> None:
+        """Read-only from now on; no process may have files open for writing."""
+        _run("mount", "-o", "remount,ro", str(self.path))
+
+    def allow_writes(self) -> None:
+        """Writable again."""
+        _run("mount", "-o", "remount,rw", str(self.path))
+
     def traffic(self) -> Traffic:
         """Write everything out and read the device's counters (flushes need Linux 5.5)."""
         root = os.open(self.path, os.O_RDONLY)

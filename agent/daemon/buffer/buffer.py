@@ -14,6 +14,7 @@ from agent.daemon.buffer.lock import lock
 from agent.daemon.buffer.opening import SOUND, Build, Opening
 from agent.daemon.buffer.outbox import Outbox
 from agent.daemon.buffer.requeue import Requeue
+from agent.daemon.buffer.telling import facts_of
 from agent.daemon.buffer.views import Views
 from agent.errors import NotFoundError
 from agent.plan import Site
@@ -133,7 +134,10 @@ class Buffer:
     def facts(self) -> StoreFacts:
         """How the store is, from memory."""
         desk, stock = self._desk, self._desk.stock
-        destinations = {name: desk.facts_of(box.cursor) for name, box in desk.outboxes.items()}
+        destinations = {
+            name: facts_of(box.cursor, stock.accepted, desk.lost_by_reason(name))
+            for name, box in desk.outboxes.items()
+        }
         return StoreFacts(
             epoch=stock.epoch,
             quota_bytes=self._site.buffer_bytes,

@@ -39,6 +39,10 @@ class Work(Protocol):
         """Tell who waits."""
         ...
 
+    def gave_up(self, error: BaseException) -> None:
+        """Nothing will be committed any more."""
+        ...
+
     def out_of_room(self) -> None:
         """Make some: the quota leaves none for what has to be committed."""
         ...
@@ -146,7 +150,8 @@ class Commits:
             return
         if error is not None:
             self._failed = order
-            raise error
+            self._work.gave_up(error)
+            return
         self._failed = None
         self._under_way_since_s = 0.0
         self._work.committed(job.result())

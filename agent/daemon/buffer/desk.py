@@ -4,9 +4,8 @@ from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from agent import logging
 from agent.clock import Clock
-from agent.daemon.buffer.facts import DestinationFacts, Loss
+from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.giving_up import give_up, missing
 from agent.daemon.buffer.model import Chunk, Count, Cursor, Kind, LossEntry, Opened, Refused, Space
 from agent.daemon.buffer.orders import Done, Order, Progress, Rescued, Wreckage
@@ -17,10 +16,9 @@ from agent.daemon.buffer.reading import Ask, Damage, Found
 from agent.daemon.buffer.stock import Stock
 from agent.daemon.buffer.store import Store
 from agent.daemon.buffer.tables import set_aside
+from agent.daemon.buffer.telling import tell, tell_opened
 from agent.daemon.buffer.thread import StoreThread
 from agent.sample import Sample
-
-log = logging.get("buffer")
 
 Want = Callable[[float], None]
 
@@ -43,6 +41,7 @@ class Desk:
         want: sees to it that a commit takes place within so many seconds.
         look: called after every commit, and when the quota leaves no room.
         broken: why everything is in RAM only, or None.
+        fault: a bug on the store's thread; nothing is committed any more.
         hopeless: the store is damaged and only a new start helps.
         exiled: the whole store is in RAM, until the disk answers.
         refusing: new ordinary samples are given up, by policy.
@@ -60,6 +59,7 @@ class Desk:
         self.space = Space(0, 0)
         self.written_bytes = self.commit_count = self.starts = self.repeated = 0
         self.broken: str | None = None
+        self.fault: BaseException | None = None
         self.hopeless = self.closing = self.exiled = False
         self.want: Want = _nobody
         self.look: Look = _nothing
@@ -91,8 +91,7 @@ class Desk:
                 self.outboxes[cursor.name] = Outbox(cursor, self.stock, self, oldest)
         self.broken = opened.broken
         self.exiled = opened.broken is not None
-        for sentence in opened.news:
-            log.warning(sentence, event_type="store.opened")
+        tell_opened(opened.news)
 
     def give_up(self, chunks: Iterable[Chunk], reason: Loss) -> None:
         """Let whole chunks go with the next commit, for everyone who still waits for them."""
@@ -158,8 +157,11 @@ class Desk:
 
     def delete_settled(self) -> bool:
         """Have what everybody has deleted with the next commit; False when that is done."""
-        if not self._to_delete and not any(box.changed for box in self.outboxes.values()):
-            return False
+        boxes = self.outboxes.values()
+        if not self._to_delete and not any(box.changed for box in boxes):
+            # what was acknowledged goes before anything that somebody still waits for
+            if not any([box.tail.give_up() for box in boxes]):
+                return False
         self._to_delete, self._deletes_at_s = True, 0.0
         return True
 
@@ -186,7 +188,8 @@ class Desk:
         if self._to_delete and deletes:
             self._to_delete = False
             self._deletes_at_s = now_s + DELETE_EVERY_S
-            order.delete = common(cursor.settled for cursor in self.cursors)
+            held = [released for box in self.outboxes.values() if (released := box.tail.released())]
+            order.delete = common([*(cursor.settled for cursor in self.cursors), *held])
         self._next.move_to(order)
         for loss in self._next.losses:
             reasons = self.lost.setdefault(loss.destination, {})
@@ -207,7 +210,10 @@ class Desk:
         self.space, self.written_bytes = done.space, done.written_bytes
         self.commit_count += 1
         self._take_in_rescued(done)
-        self._note_trouble(done)
+        self.hopeless = self.hopeless or done.damaged
+        if not self.exiled:
+            tell(done, self.broken)
+            self.broken = done.broken
         if done.dropped:
             self.give_up(done.dropped, Loss.RAM_OVERFLOW)
         if done.more_to_delete:
@@ -218,9 +224,22 @@ class Desk:
                 box.committed(urgent=urgent)
         self.look(full=False)
 
+    def gave_up(self, error: BaseException) -> None:
+        """Something happened on the store's thread that nobody foresaw; `Buffer.run` raises it."""
+        self.fault = error
+        self.look(full=False)
+
     def out_of_room(self) -> None:
         """The quota leaves none for what has to be committed."""
         self.look(full=True)
+
+    def lost_by_reason(self, destination: str) -> dict[str, int]:
+        """Readings, those included that wait for their commit."""
+        lost = dict(self.lost.get(destination, {}))
+        for loss in self._next.losses:
+            if loss.destination == destination:
+                lost[loss.reason] = lost.get(loss.reason, 0) + loss.count.readings
+        return lost
 
     async def read(self, ask: Ask) -> Found:
         """Read from the card."""
@@ -231,27 +250,6 @@ class Desk:
             self.hopeless = True
             self.look(full=False)
         return found
-
-    def facts_of(self, cursor: Cursor) -> DestinationFacts:
-        """One destination in figures."""
-        accepted = self.stock.accepted
-        return DestinationFacts(
-            accepted=(accepted - cursor.since).readings,
-            lost_by_reason=self._lost(cursor.name),
-            accepted_samples=(accepted - cursor.since).samples,
-            delivered=cursor.delivered.readings,
-            rejected=cursor.rejected.readings,
-            lost=cursor.lost.readings,
-            waiting=cursor.waiting(accepted).readings,
-        )
-
-    def _lost(self, destination: str) -> dict[str, int]:
-        """By reason, those included that wait for their commit."""
-        lost = dict(self.lost.get(destination, {}))
-        for loss in self._next.losses:
-            if loss.destination == destination:
-                lost[loss.reason] = lost.get(loss.reason, 0) + loss.count.readings
-        return lost
 
     def _add_receipts(self, order: Order, now_s: float) -> None:
         self._receipts_at_s = now_s
@@ -280,25 +278,6 @@ class Desk:
         for box in self.outboxes.values():
             box.changed = True
         self.want(0.0)
-
-    def _note_trouble(self, done: Done) -> None:
-        self.hopeless = self.hopeless or done.damaged
-        if done.trouble:
-            log.warning(
-                "The disk answered with an error; nothing is lost.",
-                event_type="store.trouble",
-                error=done.trouble,
-            )
-        if done.broken and self.broken is None:
-            log.error(
-                "The disk does not take the samples; they are kept in RAM.",
-                event_type="store.broken",
-                error=done.broken,
-            )
-        elif self.broken and not done.broken:
-            log.warning("The disk takes samples again.", event_type="store.recovered")
-        if not self.exiled:
-            self.broken = done.broken
 
 
 def _nobody(within_s: float) -> None:

@@ -66,6 +66,8 @@ class Keeper:
                 async with asyncio.timeout(LOOK_S):
                     await self._woken.wait()
             self._woken.clear()
+            if self._desk.fault is not None:
+                raise self._desk.fault
             if self._desk.hopeless:
                 raise NewStartError(self._desk.broken)
             await self.look_after()
@@ -121,7 +123,7 @@ class Keeper:
 
     def _look(self, *, full: bool) -> None:
         self._full = self._full or full
-        if full or self._desk.hopeless or self._over(FILLED):
+        if full or self._desk.hopeless or self._desk.fault or self._over(FILLED):
             self._woken.set()
 
     def _over(self, share: float) -> bool:

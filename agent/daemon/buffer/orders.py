@@ -94,9 +94,14 @@ class Order:
     rejected: list[Refused] = field(default_factory=list)
     losses: list[LossEntry] = field(default_factory=list)
     delete: list[Range] = field(default_factory=list)
-    chunks: list[Chunk] | None = None  # the samples, once they have their numbers
+    chunks: list[Chunk] = field(default_factory=list)  # the samples, once they have their numbers
+    numbered: bool = False
     ledger: dict[int, LossEntry] = field(default_factory=dict)  # losses that have a row
     entered: int = 0  # how many of the losses those are
+
+    def number(self, chunks: list[Chunk]) -> None:
+        """Its samples have their numbers, for good: writing it again writes the same."""
+        self.chunks, self.numbered = chunks, True
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from agent.daemon.buffer.ranges import Range, runs
 from agent.daemon.buffer.reading import Ask, Damage, Found
 from agent.daemon.buffer.returns import Returns, set_aside
 from agent.daemon.buffer.stock import Picking, Stock
+from agent.daemon.buffer.tail import Tail
 
 RECEIPTS_S = 10.0  # a destination that recognises repeats may be sent those of ten seconds again
 RECEIPTS_SOON_S = 1.0  # another one as few as can be had without a commit of their own
@@ -60,6 +61,7 @@ class Outbox:
         self.keep_ns: int | None = None
         self.islands: list[Range] = []  # salvaged numbers above the live border
         self.returns = Returns(cursor)
+        self.tail = Tail(cursor, stock.clock)
         self._stock = stock
         self._desk = desk
         self._live_from = stock.accepted.samples + 1
@@ -104,6 +106,10 @@ class Outbox:
             again = await self.returns.take(limits)
             if again is not None:
                 return again
+        if self.tail.pending and lane in RETURNING:
+            again = await self._forgotten(limits)
+            if again is not None:
+                return again
         version = self._stock.version
         ask = self._ask(limits, lane)
         picking = Picking(self._stock, self.cursor.settled, limits, ask.start if ask else 0)
@@ -120,9 +126,14 @@ class Outbox:
         self._stock.handed = max(self._stock.handed, picking.last)
         return Batch(picking.records)
 
-    async def settle(self, batch: Batch, receipt: Receipt) -> None:
-        """Note what was answered; it is on the card with one of the next commits."""
+    async def settle(self, batch: Batch, receipt: Receipt) -> int:
+        """Note what was answered; it is on the card with one of the next commits.
+
+        Returns:
+            How many of the accepted readings had been accepted before, and count no more.
+        """
         records = batch.records
+        repeated = self._repeated(batch, receipt) if self.tail.pending else 0
         self.cursor.delivered += self._settled(records[index] for index in receipt.accepted)
         for index, reason in receipt.refused.items():
             record = records[index]
@@ -133,6 +144,17 @@ class Outbox:
         self.refused += self.returns.settle(batch, receipt)
         self.changed = True
         self._desk.want(self.receipts_s)
+        return repeated
+
+    def resend(self) -> bool:
+        """The destination forgot what it had acknowledged: what is still held goes again.
+
+        Returns:
+            Whether there is any of it.
+        """
+        any_held = self.tail.resend()
+        self._news.set()
+        return any_held
 
     def keep(self, seconds: float | None) -> None:
         """Give up on samples after so many seconds of running time; None: never."""
@@ -149,6 +171,30 @@ class Outbox:
         self._news.set()
         if urgent:
             self._urgent_news.set()
+
+    async def _forgotten(self, limits: Limits) -> Batch | None:
+        """The oldest of what was acknowledged and forgotten."""
+        ask = self.tail.ask(limits)
+        if ask is None:
+            return None
+        found = self._stock.shelf.read(ask) or await self._desk.read(ask)
+        if found.damaged:
+            self._desk.damaged(found.damaged)
+        picking = Picking(self._stock, ask.settled, limits, ask.start)
+        all(picking.pick(chunk) for chunk in found.chunks)
+        if picking.records:
+            return Batch(picking.records)
+        if not found.incomplete:
+            self.tail.ended()
+        return None
+
+    def _repeated(self, batch: Batch, receipt: Receipt) -> int:
+        sizes: dict[int, int] = {}
+        for index in (*receipt.accepted, *receipt.refused):
+            record = batch.records[index]
+            if number := self._stock.lives.number(record.epoch, record.seq):
+                sizes[number] = 0 if index in receipt.refused else len(record.values)
+        return sum(sizes[number] for number in self.tail.answered(sizes))
 
     def _settled(self, records: Iterable[Record]) -> Count:
         """Count and settle what was not settled yet; an answer given twice counts once."""
@@ -224,7 +270,7 @@ class Outbox:
         return (number for number in self._stock.urgent if number not in settled)
 
     def _has_news(self) -> bool:
-        if self.returns.pending:
+        if self.returns.pending or self.tail.pending:
             return True
         if not self._empty:  # nothing was taken yet
             return self.cursor.waiting(self._stock.accepted).samples > 0

@@ -13,12 +13,16 @@ from agent.daemon.buffer.database import Database
 from agent.daemon.buffer.lives import Lives
 from agent.daemon.buffer.model import Chunk, Cursor, Kind, LossEntry, Refused
 from agent.daemon.buffer.orders import Done, Order
+from agent.daemon.buffer.ranges import Range
 from agent.daemon.buffer.reading import Ask, Found
 from agent.daemon.buffer.tables import Tables
 from agent.daemon.buffer.trouble import BrokenError, Trouble
 from agent.sample import Instant
 
 RING_BYTES = 16 << 20
+Ranges = list[Range]
+
+STEP = 20  # chunks deleted in one go on a disk that may be full
 TRY_AGAIN_NS = 60_000_000_000
 UNSAID = "delete from life where first > ?"  # of an attempt that arrived although the disk erred
 
@@ -36,7 +40,7 @@ class Refuge:
         self.reason = str(error)
         self.damaged = error.kind in {Trouble.DAMAGED, Trouble.UNREADABLE}
         self.ring_bytes = RING_BYTES
-        self.accepted = after(unsure.chunks or [], tables.accepted)
+        self.accepted = after(unsure.chunks, tables.accepted)
         self._db = db
         self._tables = tables
         self._unsure = unsure
@@ -47,6 +51,7 @@ class Refuge:
         self._cursors: dict[str, Cursor] = {}
         self._rejected: list[Refused] = []
         self._losses: list[LossEntry] = []
+        self._deletes: Ranges = []
         tables.lives.begin(self._first, reason="ram")
 
     @property
@@ -71,7 +76,7 @@ class Refuge:
         """Take an order in; the oldest ordinary chunks leave when there is no room for it."""
         eras = self._tables.eras
         eras.of(order.now, order.handed)
-        order.chunks = cut(order.samples, self.accepted, eras, order.handed)
+        order.number(cut(order.samples, self.accepted, eras, order.handed))
         self.accepted = after(order.chunks, self.accepted)
         self._cursors |= {cursor.name: cursor for cursor in order.cursors}
         self._rejected += order.rejected
@@ -79,6 +84,7 @@ class Refuge:
         for chunk in order.chunks:
             self._ring.append(chunk)
             self._bytes += _size(chunk)
+        self._deletes = order.delete or self._deletes
         for first, last in order.delete:
             self._forget(first, last)
         dropped = []
@@ -98,6 +104,21 @@ class Refuge:
                 found.add(chunk)
         return found
 
+    def make_room(self, now: Instant) -> None:
+        """Delete what everybody has, in steps so small that a full disk has room for each.
+
+        Raises:
+            sqlite3.Error: not even that.
+        """
+        cursors = list(self._cursors.values())
+        left = sum(last for _, last in self._deletes)
+        while left:
+            with self._db.transaction():
+                self._tables.settle(Order([], now, cursors=cursors))
+                gone = [self._tables.delete(numbers, STEP) for numbers in self._deletes]
+            self._db.checkpoint()
+            left = sum(gone)
+
     def give_back(self, now: Instant) -> None:
         """Write everything to the disk, in one transaction.
 
@@ -113,7 +134,7 @@ class Refuge:
         in_ram = Lives(tables.lives.known)  # holds as long as the disk has not said yes
         try:
             with self._db.transaction():
-                for chunk in [*(self._unsure.chunks or ()), *self._ring]:
+                for chunk in [*self._unsure.chunks, *self._ring]:
                     tables.put(chunk)
                 tables.save_new()
                 tables.settle(owed)

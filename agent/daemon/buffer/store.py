@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from agent.daemon.buffer import rows
-from agent.daemon.buffer.ballast import Ballast
+from agent.daemon.buffer.care import Care
 from agent.daemon.buffer.cutting import after, cut
-from agent.daemon.buffer.database import PAGE_BYTES, Database, Frame, Newer, Outdated, Unusable
+from agent.daemon.buffer.database import Database, Frame, Newer, Outdated, Unusable
 from agent.daemon.buffer.judging import Judgement, check, judged
 from agent.daemon.buffer.lives import Lives
 from agent.daemon.buffer.model import Count, Cursor, Opened
@@ -22,16 +22,14 @@ from agent.daemon.buffer.orders import Done, Order, Progress
 from agent.daemon.buffer.ram import Refuge
 from agent.daemon.buffer.reading import Ask, Found, oldest, read
 from agent.daemon.buffer.tables import DELETES_MAX, Tables, known_cursors
-from agent.daemon.buffer.trouble import BrokenError, FullError, Trouble, kind_of, said
-from agent.daemon.buffer.witness import Witness, WitnessFile, sync_folder
+from agent.daemon.buffer.trouble import BrokenError, Trouble, kind_of, said
+from agent.daemon.buffer.witness import sync_folder
 from agent.errors import UnavailableError
 from agent.sample import Instant
 
 ATTEMPTS = 3  # an I/O error means "outcome unknown": reopen, look, write the same again
-WITNESS_NS = 60_000_000_000
 MEASURE_COMMITS = 16  # between looks how large the file is, which cost a little each
 SILENT = "The disk does not answer, so what it holds cannot be read now."
-NEARLY = 0.9  # of the pages in use: then it is the quota that is full, not the file system
 
 T = TypeVar("T")
 
@@ -44,9 +42,7 @@ class Store:
         self._file = home / "buffer" / "buffer.db"
         self._db = Database(self._file, frame)
         self._tables = Tables(self._db)
-        self._witness = WitnessFile(home / "witness")
-        self._witness_at_ns = 0
-        self._ballast = Ballast(home / "ballast", frame.ballast_bytes)
+        self._care = Care(home, frame, self._db, self._tables)
         self._refuge: Refuge | None = None
         self._trouble: str | None = None
         self._restored = self._damaged = False
@@ -59,7 +55,7 @@ class Store:
         Raises:
             Outdated, Newer, Unusable, sqlite3.Error
         """
-        tables, witness = self._tables, self._witness.read()
+        tables, witness = self._tables, self._care.witness()
         had_wal = _size(self._file.with_name("buffer.db-wal")) > 0
         self._db.open()
         try:
@@ -74,7 +70,7 @@ class Store:
         except BaseException:
             self._db.close()
             raise
-        self._ballast.restore()
+        self._care.ballast.restore()
         tables.measure()
         return tables.opened(cursors, judgement.news)
 
@@ -86,6 +82,9 @@ class Store:
         """
         if self._refuge is not None and not self._leave(self._refuge, order.now):
             return self._refuge.keep(order)
+        if not order.numbered:
+            self._tables.eras.of(order.now, order.handed)
+            order.number(cut(order.samples, self._tables.accepted, self._tables.eras, order.handed))
         try:
             return self._durable(order)
         except BrokenError as error:
@@ -131,7 +130,7 @@ class Store:
             with suppress(sqlite3.Error, OSError):
                 with self._db.transaction():
                     self._tables.save_meta(now, self._tables.accepted)
-                self._vouch(now, clean=not self._damaged)
+                self._care.vouch(now, clean=not self._damaged)
                 self._db.checkpoint()
         self._db.close()
 
@@ -156,7 +155,7 @@ class Store:
             tables.settle(Order([], now, cursors=cursors, losses=losses))
         tables.committed(tables.accepted)
         sync_folder(self._file.parent)
-        self._vouch(now, clean=False)
+        self._care.vouch(now, clean=False)
 
     def _durable(self, order: Order) -> Done:
         left = ATTEMPTS
@@ -181,17 +180,24 @@ class Store:
         """
         kind = kind_of(error)
         if kind is Trouble.FULL:
-            self._make_way(order, error)
+            self._care.make_way(order, error)
         elif left <= 0 or kind is Trouble.DAMAGED:
             raise BrokenError(said(error), kind) from error
         else:
             self._reopen()
 
+    def _look_after(self, now: Instant) -> None:
+        try:
+            self._care.after_commit(now)
+        except sqlite3.Error as error:
+            self._trouble = said(error)
+            with suppress(BrokenError):
+                self._reopen()
+        except OSError as error:
+            self._trouble = str(error)
+
     def _write(self, order: Order) -> Done:
         tables = self._tables
-        if order.chunks is None:
-            tables.eras.of(order.now, order.handed)
-            order.chunks = cut(order.samples, tables.accepted, tables.eras, order.handed)
         accepted, reserved = after(order.chunks, tables.accepted), None
         readings = (accepted - tables.accepted).readings
         lives = list(tables.lives.known)
@@ -224,44 +230,13 @@ class Store:
             reserved=reserved,
         )
 
-    def _look_after(self, now: Instant) -> None:
-        """Checkpoint, witness, ballast: what fails here does not undo the commit."""
-        try:
-            self._db.checkpoint_when_due()
-            if now.mono_ns >= self._witness_at_ns:
-                self._vouch(now, clean=False)
-                self._ballast.restore()
-        except sqlite3.Error as error:
-            self._trouble = said(error)
-            with suppress(BrokenError):
-                self._reopen()
-        except OSError as error:
-            self._trouble = str(error)
-
-    def _make_way(self, order: Order, error: sqlite3.Error) -> None:
-        """Let the ballast go, so that at least deletes find room.
-
-        Raises:
-            FullError: the quota is reached.
-            BrokenError: others have filled the file system, and there is no ballast any more.
-        """
-        if self._ballast.drop():
-            with suppress(sqlite3.Error), self._db.transaction():
-                self._tables.settle(order)
-            return
-        with suppress(sqlite3.Error):
-            self._tables.measure()
-        limit = self._frame.pages * PAGE_BYTES * NEARLY
-        if self._tables.space.used_bytes > limit:
-            raise FullError from error
-        raise BrokenError(said(error), Trouble.FULL) from error
-
     def _leave(self, refuge: Refuge, now: Instant) -> bool:
         """Whether the disk took everything that RAM held; tried once a minute."""
         if not refuge.due(now):
             return False
         try:
             self._reopen()
+            self._care.clear(refuge, now)
             refuge.give_back(now)
         except BrokenError as error:
             refuge.refused_again(now, str(error))
@@ -281,21 +256,6 @@ class Store:
         self._trouble = said(error)
         self._damaged = self._damaged or kind_of(error) is Trouble.DAMAGED
         return Found(incomplete=True, hopeless=self._damaged)
-
-    def _vouch(self, now: Instant, *, clean: bool) -> None:
-        tables = self._tables
-        self._witness_at_ns = now.mono_ns + WITNESS_NS
-        self._witness.write(
-            Witness(
-                epoch=tables.lives.current.epoch,
-                next=tables.accepted.samples + 1,
-                readings=tables.accepted.readings,
-                running_ns=tables.eras.running_ns(now),
-                starts=tables.meta.starts,
-                clean=clean,
-                hardware=self._frame.hardware,
-            )
-        )
 
     def _reopen(self) -> None:
         self._db.close()

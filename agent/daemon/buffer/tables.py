@@ -122,7 +122,7 @@ class Tables:
 
     def put_all(self, order: Order) -> int:
         """Write the chunks of an order, new and salvaged ones; returns their bytes."""
-        size = sum(self.put(chunk) for chunk in order.chunks or ())
+        size = sum(self.put(chunk) for chunk in order.chunks)
         size += sum(self.put(rescued.chunk) for rescued in order.rescued)
         if order.progress is not None:
             rows.save_progress(self._db, order.progress)

@@ -1,0 +1,94 @@
+"""What lies beside the tables and is looked after with them: witness, ballast, checkpoints."""
+
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from agent.daemon.buffer.ballast import Ballast
+from agent.daemon.buffer.database import PAGE_BYTES, Database, Frame
+from agent.daemon.buffer.orders import Order
+from agent.daemon.buffer.ram import Refuge
+from agent.daemon.buffer.tables import Tables
+from agent.daemon.buffer.trouble import BrokenError, FullError, Trouble, kind_of, said
+from agent.daemon.buffer.witness import Witness, WitnessFile
+from agent.sample import Instant
+
+WITNESS_NS = 60_000_000_000
+NEARLY = 0.9  # of the pages in use: then it is the quota that is full, not the file system
+
+
+class Care:
+    """Witness and ballast of one store."""
+
+    def __init__(self, home: Path, frame: Frame, db: Database, tables: Tables) -> None:
+        self.ballast = Ballast(home / "ballast", frame.ballast_bytes)
+        self._witness = WitnessFile(home / "witness")
+        self._witness_at_ns = 0
+        self._frame = frame
+        self._db = db
+        self._tables = tables
+
+    def witness(self) -> Witness | None:
+        """What was known of the store before this start."""
+        return self._witness.read()
+
+    def vouch(self, now: Instant, *, clean: bool) -> None:
+        """Write down what the store contains at least.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        tables = self._tables
+        self._witness_at_ns = now.mono_ns + WITNESS_NS
+        self._witness.write(
+            Witness(
+                epoch=tables.lives.current.epoch,
+                next=tables.accepted.samples + 1,
+                readings=tables.accepted.readings,
+                running_ns=tables.eras.running_ns(now),
+                starts=tables.meta.starts,
+                clean=clean,
+                hardware=self._frame.hardware,
+            )
+        )
+
+    def after_commit(self, now: Instant) -> None:
+        """Checkpoint, witness, ballast: what fails here does not undo the commit.
+
+        Raises:
+            sqlite3.Error, OSError: the disk answered with an error.
+        """
+        self._db.checkpoint_when_due()
+        if now.mono_ns >= self._witness_at_ns:
+            self.vouch(now, clean=False)
+            self.ballast.restore()
+
+    def make_way(self, order: Order, error: sqlite3.Error) -> None:
+        """Let the ballast go where something can be deleted: new samples would only eat it up.
+
+        Raises:
+            FullError: the quota is reached.
+            BrokenError: others have filled the file system, and nothing of ours can go.
+        """
+        if (order.delete or order.drop) and self.ballast.drop():
+            with suppress(sqlite3.Error), self._db.transaction():
+                self._tables.settle(order)
+            return
+        with suppress(sqlite3.Error):
+            self._tables.measure()
+        if self._tables.space.used_bytes > self._frame.pages * PAGE_BYTES * NEARLY:
+            raise FullError from error
+        raise BrokenError(said(error), Trouble.FULL) from error
+
+    def clear(self, refuge: Refuge, now: Instant) -> None:
+        """Delete what everybody has, with the room the ballast gives if need be.
+
+        Raises:
+            sqlite3.Error: not even that.
+        """
+        try:
+            refuge.make_room(now)
+        except sqlite3.Error as error:
+            if kind_of(error) is not Trouble.FULL or not self.ballast.drop():
+                raise
+            refuge.make_room(now)
