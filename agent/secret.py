@@ -49,7 +49,7 @@ class Secret:
         """When the secret is a directory: its files by relative path; else nothing."""
         return self._files
 
-    def __repr__(self) -> str:  # type: ignore[explicit-override]  # typing has it from 3.12
+    def __repr__(self) -> str:
         return MASK
 
     __str__ = __repr__

@@ -37,7 +37,7 @@ class Layers(BaseSettings):
     settings: Json = {}
 
     @classmethod
-    def settings_customise_sources(  # type: ignore[override, explicit-override]  # called by name
+    def settings_customise_sources(  # type: ignore[override]  # called by name
         cls, settings_cls: type[BaseSettings], init_settings: Any, **_: PydanticBaseSettingsSource
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only ours, first wins: the library's would read `.env` and parse JSON in variables."""

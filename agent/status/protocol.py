@@ -25,7 +25,7 @@ class Protocol(H11Protocol):
 
     _deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override, explicit-override]  # as uvicorn has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Give it a place, or say at once that there is none."""
         super().connection_made(transport)
         if _full(self.client, self._others()):
@@ -34,12 +34,12 @@ class Protocol(H11Protocol):
             return
         self._within(HEADER_S)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # type: ignore[explicit-override]  # typing has it from 3.12
+    def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadline."""
         self._cancel()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:  # type: ignore[explicit-override]  # likewise
+    def data_received(self, data: bytes) -> None:
         """Read on; a complete header buys time for the answer, a part of one buys none."""
         if self.transport.is_closing():
             return
@@ -52,12 +52,12 @@ class Protocol(H11Protocol):
         elif self._deadline is None:
             self._within(HEADER_S)
 
-    def on_response_complete(self) -> None:  # type: ignore[explicit-override]  # likewise
+    def on_response_complete(self) -> None:
         """From here on uvicorn's own limit for idle connections counts."""
         self._cancel()
         super().on_response_complete()
 
-    def send_400_response(self, msg: str) -> None:  # type: ignore[explicit-override]  # likewise
+    def send_400_response(self, msg: str) -> None:
         """What cannot be parsed is told so in the envelope."""
         del msg  # uvicorn's own words
         message = "This is not a request that can be understood."

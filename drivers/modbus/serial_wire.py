@@ -104,7 +104,7 @@ class _Service(threading.Thread):
         self._talker.hurry()
         await asyncio.wait([self._ended], timeout=CLOSE_S)
 
-    def run(self) -> None:  # type: ignore[explicit-override]  # typing.override needs 3.12
+    def run(self) -> None:
         """The thread's whole life."""
         answer: asyncio.Future[Any] = self.ready
         try:

@@ -173,25 +173,21 @@ class _Link(asyncio.BufferedProtocol):
             self._transport.abort()
             await self._ended.wait()
 
-    def connection_made(  # type: ignore[explicit-override]  # typing.override needs Python 3.12
-        self, transport: asyncio.BaseTransport
-    ) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio's callback."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- what create_connection makes
         self._transport = transport
         peer = transport.get_extra_info("socket")
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
-    def get_buffer(  # type: ignore[explicit-override]  # typing.override needs Python 3.12
+    def get_buffer(
         self,
         sizehint: int,  # noqa: ARG002 -- asyncio's callback
     ) -> bytearray:
         """Asyncio's callback."""
         return self._room
 
-    def buffer_updated(  # type: ignore[explicit-override]  # typing.override needs Python 3.12
-        self, nbytes: int
-    ) -> None:
+    def buffer_updated(self, nbytes: int) -> None:
         """Asyncio's callback."""
         answer, question = self._answer, self._question
         if answer is None or question is None or answer.done():
@@ -205,7 +201,7 @@ class _Link(asyncio.BufferedProtocol):
         if found is not None:
             answer.set_result(found)
 
-    def connection_lost(  # type: ignore[explicit-override]  # typing.override needs Python 3.12
+    def connection_lost(
         self,
         exc: Exception | None,  # noqa: ARG002 -- asyncio's callback
     ) -> None:

@@ -99,14 +99,12 @@ class _Post(asyncio.DatagramProtocol):
             self._transport.abort()
             await self._ended.wait()
 
-    def connection_made(  # type: ignore[explicit-override]  # typing.override needs Python 3.12
-        self, transport: asyncio.BaseTransport
-    ) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio's callback."""
         # Python 3.11's own class for it does not derive from DatagramTransport
         self._transport = cast("asyncio.DatagramTransport", transport)
 
-    def datagram_received(  # type: ignore[explicit-override]  # typing.override needs Python 3.12
+    def datagram_received(
         self,
         data: bytes,
         addr: tuple[str, int],  # noqa: ARG002 -- asyncio's callback
@@ -115,16 +113,14 @@ class _Post(asyncio.DatagramProtocol):
         if self._next is not None and not self._next.done():
             self._next.set_result(data)
 
-    def connection_lost(  # type: ignore[explicit-override]  # typing.override needs Python 3.12
+    def connection_lost(
         self,
         exc: Exception | None,  # noqa: ARG002 -- asyncio's callback
     ) -> None:
         """Asyncio's callback."""
         self._ended.set()
 
-    def error_received(  # type: ignore[explicit-override]  # typing.override needs Python 3.12
-        self, exc: Exception
-    ) -> None:
+    def error_received(self, exc: Exception) -> None:
         """Asyncio's callback: an ICMP answer to what we sent."""
         if self._next is not None and not self._next.done():
             self._next.set_exception(unreachable(self._place, OSError(*exc.args)))

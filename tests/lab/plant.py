@@ -61,7 +61,7 @@ def device_of(number: int) -> str:
 class SplitStore(Store):
     """Deletes first, and moves the cursor in a second transaction."""
 
-    def commit(self, order: Order) -> Done:  # type: ignore[explicit-override]  # typing has it from 3.12
+    def commit(self, order: Order) -> Done:
         for first, last in order.delete:
             with self._db.transaction():
                 self._db.execute(DELETE, (first, last, last, EVERYTHING))

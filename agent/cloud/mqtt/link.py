@@ -278,14 +278,14 @@ class _Heard(ssl.SSLSocket):
 
     failure: ssl.SSLError | None = None
 
-    def do_handshake(self, block: bool = False) -> None:  # type: ignore[explicit-override]  # noqa: FBT001, FBT002 -- as the library declares it; typing.override comes with 3.12
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 -- as ssl has it
         try:
             super().do_handshake(block)
         except OSError:
             self.close()
             raise
 
-    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:  # type: ignore[explicit-override]  # as above
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         try:
             return super().recv(buflen, flags)
         except ssl.SSLError as error:

@@ -199,25 +199,25 @@ class _Server(uvicorn.Server):
         finally:
             self.gone.set()
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # type: ignore[explicit-override]  # typing.override comes with 3.12
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
 
-    async def main_loop(self) -> None:  # type: ignore[explicit-override]  # as above
+    async def main_loop(self) -> None:
         while not self.leave.is_set():
             await self.on_tick(0)  # the date that stands in every answer
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
                     await self.leave.wait()
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # type: ignore[explicit-override]  # as above
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
         for listener in sockets or ():
             listener.close()
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[explicit-override]  # as above
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 

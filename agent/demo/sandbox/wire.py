@@ -22,12 +22,12 @@ class Wires:
         class Wire(H11Protocol):
             """A connection that can be cut."""
 
-            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override, explicit-override]  # as uvicorn declares it; typing.override comes with 3.12
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it; typing.override comes with 3.12
                 super().connection_made(transport)
                 if self.client:
                     wires.opened(self.client, transport)
 
-            def connection_lost(self, exc: Exception | None) -> None:  # type: ignore[explicit-override]  # typing.override comes with 3.12
+            def connection_lost(self, exc: Exception | None) -> None:
                 super().connection_lost(exc)
                 if self.client:
                     wires.closed(self.client)
