@@ -84,7 +84,8 @@ def _well(snapshot: Json) -> Iterator[Finding]:
     for name, found in status["connections"].items():
         if found["state"] == "ok":
             area = "B" if found["kind"] == "bluetooth" else "S"
-            yield Finding(area, "pass", f"{name}: {found['kind']} at {found['place']}")
+            text = f"{name}: {found['kind']} at {found['place']}{_busy(found)}"
+            yield Finding(area, "pass", text)
     devices = snapshot["devices"].values()
     well = [device["id"] for device in devices if device["state"] == "ok"]
     if well:
@@ -93,6 +94,11 @@ def _well(snapshot: Json) -> Iterator[Finding]:
         if found["state"] in WELL:
             yield Finding("U", "pass", f"{name}: {_delivery(found)}")
     yield from _machine(status["machine"])
+
+
+def _busy(connection: Json) -> str:
+    busy = connection.get("busy_ratio")
+    return "" if busy is None else f", busy {busy * 100:.0f} %"
 
 
 def _configuration(status: Json) -> Finding:

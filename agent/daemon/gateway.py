@@ -15,6 +15,7 @@ from agent.daemon.plans import Applied
 from agent.daemon.supervisor import Supervisor
 from agent.daemon.uplink import Uplink
 from agent.daemon.vitals import Vitals
+from agent.driver import Figures, Measures
 from agent.plan import Json
 
 
@@ -119,7 +120,14 @@ class Gateway:
                 edited_not_applied=self.edited,
                 rejected=self.applied.rejected,
             ),
+            figures=dict(self._figures()),
         )
+
+    def _figures(self) -> Iterator[tuple[str, Figures]]:
+        for name, supervisor in self.supervisors.items():
+            driver = supervisor.driver
+            if driver is not None and isinstance(driver, Measures):
+                yield name, driver.figures()
 
     def _supervisors(self, config_dir: Path) -> Iterator[tuple[str, Supervisor]]:
         used = {d.connection for d in self.plan.devices.values() if d.enabled}
@@ -133,4 +141,5 @@ class Gateway:
             opens = partial(parts.cloud_of, destination, self.plan.site.id, self._config_dir)
             outbox = self.buffer.outbox(name)
             outbox.keep(destination.keep_offline_s)
+            outbox.tail.hold(destination.replay_s)
             yield name, Uplink(destination, opens, outbox, self.health, self.clock)

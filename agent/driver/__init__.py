@@ -31,6 +31,7 @@ from agent.driver.contract import (
     Reason,
     Sink,
 )
+from agent.driver.figures import Figures, Measures
 from agent.driver.finding import Candidate, Finder, Mark, Place, Proof, Search, Sighting, Step
 from agent.plan import Json
 from agent.sample import Instant, Sample, Value
@@ -46,11 +47,13 @@ __all__ = [
     "Discovers",
     "Driver",
     "DriverError",
+    "Figures",
     "Finder",
     "Instant",
     "Json",
     "Listens",
     "Mark",
+    "Measures",
     "Monitors",
     "Opens",
     "Place",

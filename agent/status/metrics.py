@@ -1,8 +1,14 @@
 """The snapshot as Prometheus metrics (status-page-and-api 10.5); base units, bounded labels."""
 
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
@@ -29,11 +35,12 @@ class _Snapshot(Collector):
         self._status = snapshot["status"]
         self._devices = snapshot["devices"]
 
-    def collect(self) -> Iterator[Metric]:  # type: ignore[explicit-override]  # typing has it from 3.12
+    def collect(self) -> Iterator[Metric]:
         """All families."""
         status = self._status
         yield from _gateway(status)
         yield from _devices(self._devices)
+        yield from _wires(status["connections"])
         yield from _flow(status["store"], status["destinations"])
         yield from _uplinks(status["destinations"])
         yield from _machine(status["machine"])
@@ -83,6 +90,34 @@ def _errors(devices: Json) -> Metric:
         for reason, count in device["counters"].get("errors_total", {}).items():
             errors.add_metric((name, reason), count)
     return errors
+
+
+def _wires(connections: Json) -> Iterator[Metric]:
+    """Of those connections that measure themselves."""
+    yield _gauges(
+        "bus_busy_ratio", "Share of the last five minutes in use.", "connection",
+        ((name, found.get("busy_ratio")) for name, found in connections.items()),
+    )  # fmt: skip
+    overruns = CounterMetricFamily(
+        "fieldpost_poll_overruns", "Reads skipped on a busy wire.", labels=("connection",)
+    )
+    lengths = HistogramMetricFamily(
+        "fieldpost_poll_duration_seconds", "Length of scheduled reads.", labels=("connection",)
+    )
+    for name, found in connections.items():
+        if found.get("overruns_total") is not None:
+            overruns.add_metric((name,), found["overruns_total"])
+        if found.get("polls"):
+            buckets = [*_buckets(found["polls"])]
+            lengths.add_metric((name,), buckets, sum_value=found["polls"]["total_s"])
+    yield overruns
+    yield lengths
+
+
+def _buckets(polls: Json) -> Iterator[tuple[str, float]]:
+    """What Prometheus counts: all that were not longer than each edge."""
+    edges = [f"{edge:g}" for edge in polls["edges_s"]]
+    yield from zip([*edges, "+Inf"], accumulate(polls["counts"]), strict=True)
 
 
 def _flow(store: Json, destinations: Json) -> Iterator[Metric]:

@@ -17,6 +17,7 @@ from drivers.modbus.frames import (
     Silent,
     TcpFraming,
 )
+from drivers.modbus.measured import Measured
 from drivers.modbus.plan import Line, SerialPort, Unit
 from drivers.modbus.requests import Request
 from drivers.modbus.serial_wire import SerialWire
@@ -51,11 +52,13 @@ class Bus:
 
     Attributes:
         tap: who listens.
+        measured: how busy it is.
     """
 
     def __init__(self, line: Line, wire: Wire | None = None) -> None:
         self._wire = wire or wire_of(line)
         self.tap = Tap(line)
+        self.measured = Measured(unit.device for unit in line.units)
         self._line = line
         self._turns = Turns()
         self._users = 0
@@ -98,8 +101,8 @@ class Bus:
         ask = Ask(request, unit.timeout_s, unit.gap_s)
         for _ in range(NOISE_TRIES - 1):
             with contextlib.suppress(Damaged):
-                return await self._exchange(ask, first=first)
-        return await self._exchange(ask, first=first)
+                return await self._answer(unit, ask, first=first)
+        return await self._answer(unit, ask, first=first)
 
     async def tell(self, unit: Unit, request: Request) -> Heard:
         """One write to one unit, never repeated.
@@ -133,12 +136,20 @@ class Bus:
         finally:
             self._turns.give()
 
+    async def _answer(self, unit: Unit, ask: Ask, *, first: bool) -> Heard:
+        heard = await self._exchange(ask, first=first)
+        self.measured.answered(unit.device, heard.took_s)
+        return heard
+
     async def _exchange(self, ask: Ask, *, first: bool) -> Heard:
         if not self._turns.take_at_once():
             await self._turns.take(first=first)
+        time = asyncio.get_running_loop().time
+        began_s = time()
         try:
             return await (self._overheard(ask) if self.tap else self._wire.exchange(ask))
         finally:
+            self.measured.used(began_s, time())
             self._turns.give()
 
     async def _overheard(self, ask: Ask) -> Heard:

@@ -9,6 +9,7 @@ from agent.driver import (
     Asker,
     Discovered,
     Driver,
+    Figures,
     Json,
     Reading,
     Search,
@@ -101,6 +102,10 @@ class ModbusDriver:
         """The line, to be asked in between: see `agent.driver.Asks`."""
         async with self._bus as bus:
             yield Lent(self._line, bus, in_use=self._running)
+
+    def figures(self) -> Figures:
+        """How busy the line is, how fast its devices answer: see `agent.driver.Measures`."""
+        return self._bus.measured.figures(asyncio.get_running_loop().time())
 
     def traffic(self) -> AsyncGenerator[Traffic, None]:
         """What passes on the line while it runs: see `agent.driver.Monitors`."""

@@ -66,8 +66,10 @@ class Polling:
             station.pending |= due.every_ms
             return
         if due.skipped:
+            self._bus.measured.skipped += due.skipped
             self._sink.fault(station.unit.device, None, faults.overrun(self._line, due.skipped))
         await self._poll(station, due.every_ms)
+        self._bus.measured.polled(self._loop.time() - now_s)
 
     def _silent_one(self, now_s: float, due_s: float) -> Station | None:
         """A silent unit that may be asked now: nobody is kept waiting, or the budget allows it."""

@@ -6,7 +6,7 @@ from contextlib import ExitStack, asynccontextmanager
 
 import pytest
 
-from agent.driver import DeviceFault, DriverError, Quality, Reason
+from agent.driver import DeviceFault, DriverError, Measures, Quality, Reason
 from drivers.modbus.driver import ModbusDriver
 from tests.drivers.modbus import plant
 from tests.lab.serial.slaves import slave
@@ -33,6 +33,19 @@ async def running(driver: ModbusDriver) -> AsyncIterator[KeepingSink]:
             yield sink
         finally:
             task.cancel()
+
+
+async def test_a_driver_knows_how_busy_its_wire_is_and_how_fast_its_device(libmodbus: int) -> None:
+    compiled = plant.on_host(libmodbus, [plant.device("m", 7, METER)])
+    driver = plant.driver(compiled)
+    assert isinstance(driver, Measures)
+    async with running(driver) as sink:
+        await sink.until(lambda: len(sink.samples) > 3)
+        found = driver.figures()
+    assert 0 < found.busy < 0.9
+    assert 0 < found.answers_s["m"] < 0.5
+    assert sum(found.polls) >= 3
+    assert found.polls_s > 0
 
 
 async def test_a_libmodbus_slave_is_read(libmodbus: int) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agent.driver import Figures
+
 
 @dataclass(frozen=True, slots=True)
 class Power:
@@ -154,9 +156,14 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Everything health does not learn from samples, faults and receipts."""
+    """Everything health does not learn from samples, faults and receipts.
+
+    Attributes:
+        figures: by connection, of those that run and measure.
+    """
 
     machine: Machine
     store: Store = field(default_factory=Store)
     queues: Mapping[str, Queue] = field(default_factory=dict)
     configuration: Configuration = field(default_factory=Configuration)
+    figures: Mapping[str, Figures] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from collections import Counter
 
 from agent import __version__
 from agent.clock import iso
-from agent.daemon.health import score
+from agent.daemon.health import score, wire
 from agent.daemon.health.facts import Machine, Surroundings
 from agent.daemon.health.journal import Event
 from agent.daemon.health.report import (
@@ -16,6 +16,7 @@ from agent.daemon.health.report import (
 )
 from agent.daemon.health.score import Part
 from agent.daemon.health.words import Component, DestinationState, DeviceState, Status, worst
+from agent.driver import Figures
 from agent.plan import Json, to_json
 
 _COUNTED = (
@@ -53,7 +54,10 @@ def status(report: Report) -> Json:
             "problems": [_problem(report, problem) for problem in report.problems],
         },
         "devices": {"total": len(report.devices)} | {str(w): words[w] for w in _COUNTED},
-        "connections": {n: _connection(found) for n, found in report.connections.items()},
+        "connections": {
+            name: _connection(found, report.around.figures.get(name))
+            for name, found in report.connections.items()
+        },
         "destinations": {
             name: _destination(report, found) for name, found in report.destinations.items()
         },
@@ -67,6 +71,7 @@ def device(report: Report, found: DeviceReport) -> Json:
     """`data` of 10.2."""
     name, off = found.device.name, found.state is DeviceState.OFF
     attempts, failed, damaged = found.counts
+    figures = report.around.figures.get(found.device.connection)
     return {
         "id": name,
         "name": name,
@@ -108,7 +113,7 @@ def device(report: Report, found: DeviceReport) -> Json:
             "attempts_1h": attempts,
             "failed_1h": failed,
             "damaged_1h": damaged,
-            "answer_ms_median": None,  # a driver does not tell how long an answer took
+            "answer_ms_median": wire.answer_ms(figures, name),
             "errors_total": {str(reason): n for reason, n in found.failures_total.items()},
         },
     }
@@ -180,14 +185,14 @@ def _problem(report: Report, problem: Problem) -> Json:
     }
 
 
-def _connection(found: ConnectionReport) -> Json:
+def _connection(found: ConnectionReport, figures: Figures | None) -> Json:
     return {
         "kind": found.connection.kind,
         "place": found.connection.place,
         "state": found.state,
         "message": found.message,
         "action": found.action,
-    }
+    } | wire.measured(figures)
 
 
 def _destination(report: Report, found: DestinationReport) -> Json:

@@ -1,0 +1,27 @@
+"""What a connection measured of itself, as the snapshot has it."""
+
+from agent.driver import Figures
+from agent.driver.figures import EDGES_S
+from agent.plan import Json
+
+
+def measured(figures: Figures | None) -> Json:
+    """Of one connection; null is not measured, or not open."""
+    if figures is None:
+        return {"busy_ratio": None, "overruns_total": None, "polls": None}
+    polls = {
+        "edges_s": list(EDGES_S),
+        "counts": list(figures.polls),
+        "total_s": round(figures.polls_s, 3),
+    }
+    return {
+        "busy_ratio": round(figures.busy, 4),
+        "overruns_total": figures.overruns,
+        "polls": polls if figures.polls else None,
+    }
+
+
+def answer_ms(figures: Figures | None, device: str) -> float | None:
+    """How long a device usually takes to answer."""
+    answer_s = figures.answers_s.get(device) if figures else None
+    return None if answer_s is None else round(answer_s * 1000, 1)
