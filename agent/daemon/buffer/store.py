@@ -35,12 +35,19 @@ T = TypeVar("T")
 
 
 class Store:
-    """The tables. Every method runs on the one thread that owns the connection."""
+    """The tables. Every method runs on the one thread that owns the connection.
 
-    def __init__(self, home: Path, frame: Frame) -> None:
+    Args:
+        home: where the files are.
+        connect: makes the connection; simulations have one whose disk errs.
+    """
+
+    def __init__(
+        self, home: Path, frame: Frame, connect: Callable[[Path, Frame], Database] = Database
+    ) -> None:
         self._frame = frame
         self._file = home / "buffer" / "buffer.db"
-        self._db = Database(self._file, frame)
+        self._db = connect(self._file, frame)
         self._tables = Tables(self._db)
         self._care = Care(home, frame, self._db, self._tables)
         self._refuge: Refuge | None = None
