@@ -14,12 +14,13 @@ from drivers.modbus.fingerprint import Identity, identity
 from drivers.modbus.frames import Refused, payload
 from drivers.modbus.layout import REGISTER
 from drivers.modbus.plan import Table
-from drivers.modbus.requests import harmless, read_request
+from drivers.modbus.requests import REFUSAL, harmless, read_request
 
 ALL: Final = range(1, 248)
 PATIENCE_S: Final = 0.3  # for who has answered once
 PLAUSIBLE: Final = (0.001, 1e7)  # a float32 between these, either sign, is likely a measured value
-BEHIND_CONVERTER: Final = frozenset({10, 11})  # exceptions of a converter, not of a device
+NOBODY: Final = frozenset({10, 11})  # what a converter answers for who is not there
+FAILED: Final = 4  # what some servers answer for a unit they do not have
 
 
 async def scan(asker: Asker, search: Search) -> AsyncGenerator[Step, None]:
@@ -55,7 +56,7 @@ class Unknown:
     async def look(self) -> Sighting | None:
         """Who it is, or None when nobody is there."""
         first = await self.ask(read_request(self.address, Table.HOLDING, 0, 1).pdu, first=True)
-        if first is None or (first[0] & 0x80 and first[1] in BEHIND_CONVERTER):
+        if first is None or not await self._somebody(first):
             return None
         known = await identity(self.ask, self.address)
         profiles, sure = await self._profiles(known)
@@ -75,6 +76,12 @@ class Unknown:
             return await self.asker.ask(question)
         except DeviceFault:
             return None
+
+    async def _somebody(self, first: bytes) -> bool:
+        """Whether a device has answered, not a converter or server in its place."""
+        if first[0] & REFUSAL and first[1] == FAILED:
+            first = await self.ask(read_request(self.address, Table.INPUT, 0, 1).pdu) or first
+        return not (first[0] & REFUSAL and first[1] in {*NOBODY, FAILED})
 
     async def _profiles(self, known: Identity) -> tuple[Sequence[str], bool]:
         """The profiles whose marks are there; without an expected value a mark is a hint."""
