@@ -11,7 +11,7 @@ from drivers.modbus import airtime
 from drivers.modbus.codec import HIDDEN
 from drivers.modbus.layout import Field, block_of
 from drivers.modbus.merge import Cost, Limits, merge
-from drivers.modbus.plan import Companion, Conversion, Operation, Order, Round, Unit
+from drivers.modbus.plan import Companion, Conversion, Model, Operation, Order, Round, Table, Unit
 from drivers.modbus.profile import ModbusPoint, ModbusProfile, Where
 from drivers.modbus.requests import read_request
 from drivers.modbus.shape import DIGITS_A_REGISTER, FLOATS, SIGNED, Shape
@@ -46,6 +46,7 @@ def unit_of(device: DeviceInput, address: int, patience_s: tuple[float, float], 
         units={name: point.unit for name, point in points if point.unit},
         writable=[name for name, point in points if point.write],
         ranges={name: r for name, p in points if (r := range_of(name, p, device)) != (None, None)},
+        models=_models(profile),
     )
 
 
@@ -118,9 +119,24 @@ def _rounds(
     for mixture in airtime.mixtures(every.values()):
         due = [(name, point) for name, point in points if every[name] in mixture]
         fields = [*fields_of_profile(due, profile.order)]
-        blocks = [block_of(group) for group in merge(fields, cost, limits)]
+        parts = _apart(fields, _models(profile))
+        blocks = [block_of(group) for part in parts for group in merge(part, cost, limits)]
         rounds.append(Round(mixture, blocks))
     return rounds
+
+
+def _models(profile: ModbusProfile) -> list[Model]:
+    return [Model(low, high, at) for low, high, at in profile.models]
+
+
+def _apart(fields: Sequence[Field], models: Sequence[Model]) -> Iterator[list[Field]]:
+    """The fields of each model, and the rest: nobody knows what will stand beside a model."""
+    homes = [
+        next((m for m in models if f.table is Table.HOLDING and m.holds(f.at, models)), None)
+        for f in fields
+    ]
+    for home in dict.fromkeys(homes):
+        yield [f for f, of in zip(fields, homes, strict=True) if of == home]
 
 
 def _field(name: str, place: Where, form: Shape, order: Order) -> Field:

@@ -10,6 +10,7 @@ from drivers.modbus.bus import Bus
 from drivers.modbus.codec import HIDDEN, BlockCodec
 from drivers.modbus.frames import Damaged, Refused, Silent, payload
 from drivers.modbus.layout import REGISTER, Field, block_of
+from drivers.modbus.models import locate
 from drivers.modbus.plan import Block, Conversion, Line, manual
 from drivers.modbus.requests import read_request
 from drivers.modbus.station import Station
@@ -39,6 +40,7 @@ class Demand:
             DeviceFault: no answer, or refused.
             NotFoundError: the device has no such point.
         """
+        await self.locate()
         blocks = self._blocks(point)
         heard: dict[str, tuple[Field, bytes, Heard, Instant]] = {}
         values: dict[str, Value] = {}
@@ -55,6 +57,20 @@ class Demand:
             for name in self._station.unit.points
             if name in heard
         ]
+
+    async def locate(self) -> None:
+        """Find the device's models, if it has any and nobody did before.
+
+        Raises:
+            DeviceFault: it is silent, damaged, or has no such models.
+        """
+        unit = self._station.unit
+        try:
+            await locate(self._bus, self._station)
+        except Silent as error:
+            raise faults.no_answer(self._line, unit, others_answer=False) from error
+        except Damaged as error:
+            raise faults.damaged(error, 1.0, 0.0) from error
 
     def _blocks(self, point: str | None) -> Sequence[Block]:
         """What has to be read: the planned blocks, or a small one for one point."""

@@ -123,6 +123,24 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """A SunSpec model whose place on the device is found at run time.
+
+    Attributes:
+        low, high: numbers of models with the same layout, the first of which is taken.
+        at: holding register of its id, as the blocks of the plan assume it.
+    """
+
+    low: int
+    high: int
+    at: int
+
+    def holds(self, at: int, others: "Sequence[Model]") -> bool:
+        """Whether a register belongs to it rather than to one of the others behind it."""
+        return self.at <= at and not any(self.at < other.at <= at for other in others)
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """One device on the line.
 
@@ -134,6 +152,7 @@ class Unit:
         conversions: of the points that need one.
         units: UCUM codes by point, for reads on demand; ranges: `min` and `max` likewise.
         writable: points that may be written.
+        models: those of SunSpec that have to be found before it can be read.
     """
 
     device: str
@@ -147,6 +166,7 @@ class Unit:
     units: Mapping[str, str] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     writable: Sequence[str] = ()
+    models: Sequence[Model] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from drivers.modbus.breaker import Budget
 from drivers.modbus.bus import Bus
 from drivers.modbus.frames import Damaged, Refused, Silent, payload
 from drivers.modbus.layout import Field, fields_of
+from drivers.modbus.models import locate
 from drivers.modbus.plan import Line
 from drivers.modbus.station import Ready, Station
 from drivers.modbus.tally import share
@@ -111,6 +112,7 @@ class Polling:
         began_s = self._loop.time()
         values: dict[str, Value] = {}
         try:
+            await self._find(station)
             for ready in list(station.round(every_ms)):
                 await self._read(station, ready, values)
         except Silent:
@@ -125,6 +127,19 @@ class Polling:
         station.breaker.answered()
         station.heard = True
         await self._put(station, values)
+
+    async def _find(self, station: Station) -> None:
+        """Where its models are; a look at a flag but for the first time.
+
+        Raises:
+            Silent: no answer.
+            DeviceFault: it has no such models, or its answers do not arrive whole.
+        """
+        try:
+            await locate(self._bus, station)
+        except Damaged as error:
+            station.tally.add(self._loop.time(), damaged=True)
+            raise self._damaged(station, error) from error
 
     async def _read(self, station: Station, ready: Ready, values: dict[str, Value]) -> None:
         """One block into `values`.

@@ -110,6 +110,19 @@ def ranges(value: Any) -> dict[Table, list[tuple[int, int]]]:
     return found
 
 
+def model_places(value: Any) -> tuple[tuple[int, int, int], ...]:
+    """`1 at 40002, 101-103 at 40070` → lowest and highest number, register of the id."""
+    found = []
+    for part in text(value).split(","):
+        match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))? at (\w+)", part.strip())
+        at = _address(match[3]) if match else None
+        if match is None or at is None:
+            fix = "write the numbers and where the points assume them, like  101-103 at 40070"
+            refuse(f"'{part.strip()}' is not a SunSpec model and its place", fix=fix, code="models")
+        found.append((int(match[1]), int(match[2] or match[1]), at))
+    return tuple(found)
+
+
 def _address(written: str) -> int | None:
     known = re.fullmatch(r"0x[0-9A-Fa-f]{1,4}|\d{1,5}", written)
     address = int(written, 16 if written.startswith("0x") else 10) if known else -1
@@ -191,7 +204,8 @@ class ModbusProfile(ProfileSettings):
     """A whole profile.
 
     `block`, `hole` and `never` are the device's limits: most registers in one request, most unused
-    ones that may be read through, ranges that must not be touched. `source` names the maker's
+    ones that may be read through, ranges that must not be touched. `models` are those
+    of SunSpec that have to be found on the device. `source` names the maker's
     register list and its version.
     """
 
@@ -204,6 +218,11 @@ class ModbusProfile(ProfileSettings):
     never: Annotated[
         dict[Table, list[tuple[int, int]]], PlainValidator(ranges), as_text(r"^\w+ \w+-\w+", "")
     ] = Field(default_factory=dict)
+    models: Annotated[
+        tuple[tuple[int, int, int], ...],
+        PlainValidator(model_places),
+        as_text(r"^\d+(-\d+)? at \w+", "101-103 at 40070"),
+    ] = ()
     points: dict[str, ModbusPoint]
     identify: Identify | None = None
     test: Golden | None = None

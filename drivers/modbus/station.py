@@ -1,14 +1,14 @@
 """One device at run time: its requests ready to be sent, and what it has said."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.sample import Value
 from drivers.modbus.breaker import Breaker
 from drivers.modbus.codec import HIDDEN, BlockCodec
 from drivers.modbus.conversion import Undecodable, combined, companions
 from drivers.modbus.layout import Field, fields_of, pieces
-from drivers.modbus.plan import Block, Unit
+from drivers.modbus.plan import Block, Model, Table, Unit
 from drivers.modbus.requests import Request, read_request
 from drivers.modbus.tally import Tally
 
@@ -28,6 +28,8 @@ class Station:
     Attributes:
         pending: intervals, milliseconds, whose poll waits for a silent unit to be asked again.
         heard: it has answered since the start.
+        located: its blocks stand where the device has them; false until `relocate` was called for
+            a device whose models have to be found.
     """
 
     def __init__(self, unit: Unit) -> None:
@@ -36,6 +38,7 @@ class Station:
         self.tally = Tally()
         self.pending: frozenset[int] = frozenset()
         self.heard = False
+        self.located = not unit.models
         self._companions = companions(unit.conversions)
         self._rounds = {
             frozenset(_ms(every) for every in each.every_s): [*map(self._ready, each.blocks)]
@@ -71,6 +74,13 @@ class Station:
                 self._rounds[every] = [*planned[: at[0]], *parts, *planned[at[0] + 1 :]]
         return parts
 
+    def relocate(self, places: Mapping[Model, int]) -> None:
+        """Read each model from now on where the device has it."""
+        for every, planned in self._rounds.items():
+            moved = [self._moved(ready.block, places) for ready in planned]
+            self._rounds[every] = [*map(self._ready, moved)]
+        self.located = True
+
     def fields(self) -> Mapping[str, Field]:
         """Every point it has, hidden ones included."""
         return {f.point: f for ready in self._all() for f in fields_of(ready.block)}
@@ -95,6 +105,14 @@ class Station:
             for point in [p for p in values if p.startswith(HIDDEN)]:
                 del values[point]
         return unreadable
+
+    def _moved(self, block: Block, places: Mapping[Model, int]) -> Block:
+        if block.table is not Table.HOLDING:
+            return block
+        for model, at in places.items():
+            if model.holds(block.start, self.unit.models):
+                return replace(block, start=block.start + at - model.at)
+        return block
 
     def _ready(self, block: Block) -> Ready:
         request = read_request(self.unit.address, block.table, block.start, block.count)

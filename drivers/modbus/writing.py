@@ -38,6 +38,7 @@ class Writing:
     async def write(self, point: str, value: Value) -> Reading:
         """See `agent.driver.Writes`."""
         unit = self._station.unit
+        await self._demand.locate()
         field = self._station.fields().get(point)
         if field is None or point not in unit.writable:
             message = f"'{unit.device}' has no point '{point}' that may be written"
