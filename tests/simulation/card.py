@@ -10,7 +10,6 @@ from typing import TypeVar, TypeVarTuple
 
 from agent.daemon.buffer.database import Database, Frame
 from agent.daemon.buffer.store import Store
-from agent.daemon.buffer.tables import Tables
 from agent.daemon.buffer.thread import StoreThread
 
 T = TypeVar("T")
@@ -88,10 +87,9 @@ class SimStore(Store):
     """The real store on that connection."""
 
     def __init__(self, home: Path, frame: Frame, card: Card) -> None:
-        super().__init__(home, frame)
         self.folder = home / "buffer"
-        self._db = self.database = SimDatabase(self._file, frame, card)
-        self._tables = Tables(self._db)
+        self.database = SimDatabase(self.folder / "buffer.db", frame, card)
+        super().__init__(home, frame, lambda _file, _frame: self.database)
 
 
 class SimThread(StoreThread):

@@ -75,6 +75,11 @@ class Weather:
         self._card_well()
         self._right()
 
+    def mend_card(self) -> None:
+        """It takes everything again."""
+        if self.card.broken:
+            self._card_well()
+
     def boot(self) -> None:
         """The machine starts: its clock is right, or behind, or dead, and gets better some time."""
         self._boots += 1

@@ -5,6 +5,7 @@ import contextlib
 import random
 import shutil
 import tempfile
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -178,6 +179,7 @@ class World:
         """Start the daemon, and start it again after every blow."""
         while True:
             self.lives += 1
+            self.weather.mend_card()  # a start on a card that refuses is another test's business
             life = self.life = Life(self, self.lives)
             async with asyncio.TaskGroup() as group:
                 process = group.create_task(self._process(life), name="process")
@@ -199,8 +201,12 @@ class World:
         try:
             await life.run()
         except Exception as error:  # noqa: BLE001 - whatever it is, systemd starts it again
-            causes = getattr(error, "exceptions", (error,))
-            self.oracle.wrong(f"the daemon ended by itself: {causes!r}")
+            cause: BaseException = error
+            while isinstance(cause, BaseExceptionGroup):
+                cause = cause.exceptions[0]
+            places = traceback.extract_tb(cause.__traceback__)[-3:]
+            where = ", ".join(f"{Path(p.filename).name}:{p.lineno}" for p in places)
+            self.oracle.wrong(f"the daemon ended by itself: {cause!r} ({where})")
             life.kill(finish=False, synced_only=False)
             self.oracle.died(asyncio.get_running_loop().time(), self.may_lose_s)
 
