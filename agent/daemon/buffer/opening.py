@@ -1,5 +1,6 @@
 """Starting is never refused because of data: whatever lies there, a store comes of it."""
 
+import errno
 import hashlib
 import os
 import sqlite3
@@ -28,11 +29,16 @@ SHARE = 8  # ballast and write-ahead log take at most so much of a small quota
 WAL_BYTES = 8 << 20  # a checkpoint leaves 4 MB of it; a large commit needs more
 PAGES_MIN = 64
 EXILE = Frame(pages=4096, window_ms=5000, ballast_bytes=0, hardware=bytes(8))  # 16 MB of RAM
+SET_ASIDE = {Trouble.DAMAGED, Trouble.UNREADABLE}
 BESIDE = "beside"  # where we work while a newer version's store waits untouched
 
 
 class NoStoreError(FieldpostError):
     """There is no way to have a store here at the moment."""
+
+
+class FullError(NoStoreError):
+    """The file system of the store is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class Opening:
             return await self.at_home(now)
         except FieldpostError as error:
             refused = error
-        if Ballast(self.home / "ballast").drop():  # the file system may be full
+        if isinstance(refused, FullError) and Ballast(self.home / "ballast").drop():
             return await self.open(now)
         exile = exile_of(self.home)
         if exile is None:
@@ -129,12 +135,9 @@ class Opening:
         """
         if isinstance(error, Unusable):
             return str(error)
-        if isinstance(error, OSError):
-            message = f"the store in {self.home} cannot be used: {error}"
-            raise NoStoreError(message) from error
-        if kind_of(error) in {Trouble.DAMAGED, Trouble.UNREADABLE}:
+        if isinstance(error, sqlite3.Error) and kind_of(error) in SET_ASIDE:
             return said(error)
-        raise NoStoreError(_unavailable(error)) from error
+        raise _unavailable(self.home, error) from error
 
     async def _anew(self, now: Instant, reason: str) -> tuple[Store, Opened]:
         self._put_aside(reason)
@@ -190,13 +193,13 @@ class Opening:
         )
 
 
-def _unavailable(error: sqlite3.Error) -> str:
-    kind = kind_of(error)
-    if kind is Trouble.FULL:
-        return "the file system of the store is full"
+def _unavailable(home: Path, error: OSError | sqlite3.Error) -> NoStoreError:
+    kind = kind_of(error) if isinstance(error, sqlite3.Error) else None
+    if kind is Trouble.FULL or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+        return FullError("the file system of the store is full")
     if kind is Trouble.BUSY:
-        return "another program holds the store open"
-    return f"the disk of the store answers {said(error)}"
+        return NoStoreError("another program holds the store open")
+    return NoStoreError(f"the disk of the store in {home} answers: {error}")
 
 
 def exile_of(home: Path) -> Path | None:

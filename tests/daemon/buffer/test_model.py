@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -21,6 +22,8 @@ from agent.daemon.buffer.opening import Build
 from agent.sample import Sample, Value
 from tests.daemon.buffer.parts import SITE, HandClock, made
 from tests.lab.crashes import MEMORY
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 T = TypeVar("T")
 NAMES = ("a", "b")

@@ -1,4 +1,4 @@
-"""While the disk refuses: samples live in RAM, are delivered from there, and go back to it."""
+"""Fault 18: the disk refuses: samples live in RAM, are delivered from there, and go back to it."""
 
 import sqlite3
 from collections.abc import Iterator

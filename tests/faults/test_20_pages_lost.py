@@ -1,4 +1,4 @@
-"""What a quarantined store still holds is delivered under its old names; the rest is counted."""
+"""Fault 20: pages are lost: what is readable comes under its old names, the rest is counted."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""When space runs out: what goes, in which order, and that every reading of it is counted."""
+"""Fault 12: the quota is reached: what goes, in which order, and that all of it is counted."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,0 +1,61 @@
+"""Fault 22: the write-ahead log is gone, or belongs to another database."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.buffer.parts import HandClock, opened, powers, put, take
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+async def test_a_lost_write_ahead_log_begins_a_new_epoch(tmp_path: Path, clock: HandClock) -> None:
+    async with opened(tmp_path / "a", clock) as buffer:
+        await put(buffer, clock, 1, 2, 3)
+        first = buffer.facts().epoch
+        shutil.copytree(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "b" / "buffer" / "buffer.db-wal").unlink()
+    async with opened(tmp_path / "b", clock) as buffer:
+        await put(buffer, clock, "after")
+        records = await take(buffer.outbox("cloud"))
+        assert records[-1].values["power"] == "after"
+        assert records[-1].epoch != first
+
+
+async def test_an_unclean_stop_is_entered_with_its_bound(tmp_path: Path, clock: HandClock) -> None:
+    async with opened(tmp_path / "a", clock) as buffer:
+        await put(buffer, clock, 1, 2, 3)
+        shutil.copytree(tmp_path / "a", tmp_path / "b")
+    async with opened(tmp_path / "b", clock) as buffer:
+        assert powers(await take(buffer.outbox("cloud"))) == [1, 2, 3]
+        facts = buffer.facts().destinations["cloud"]
+    assert 3 <= facts.lost_by_reason["unclean_stop"] <= 6
+    assert (facts.lost, facts.waiting) == (0, 3)
+
+
+async def test_starts_and_stops_alone_change_no_epoch(tmp_path: Path, clock: HandClock) -> None:
+    epochs, starts = set(), 0
+    for _ in range(5):
+        async with opened(tmp_path, clock) as buffer:
+            epochs.add(buffer.facts().epoch)
+            starts = buffer.facts().starts
+    assert len(epochs) == 1
+    assert starts == 5
+
+
+async def test_another_databases_log_is_not_believed(tmp_path: Path, clock: HandClock) -> None:
+    for name in ("a", "b"):
+        async with opened(tmp_path / name, clock) as buffer:
+            await put(buffer, clock, *([name] * 20))
+            shutil.copytree(tmp_path / name, tmp_path / f"{name} stopped")
+    log = "buffer/buffer.db-wal"
+    shutil.copy(tmp_path / "b stopped" / log, tmp_path / "a stopped" / log)
+    async with opened(tmp_path / "a stopped", clock) as buffer:
+        await put(buffer, clock, "new")
+        values = powers(await take(buffer.outbox("cloud")))
+        assert values[-1] == "new"
+        assert "b" not in values
