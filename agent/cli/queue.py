@@ -1,48 +1,133 @@
 """`fieldpost queue`: what waits for each cloud, what was refused, what was given up."""
 
+from collections.abc import Iterator
+
+import click
+
 from agent.cli import words
+from agent.cli.queue_export import export
+from agent.cli.queue_held import drop, rejected, replay
 from agent.cli.session import Session
 from agent.cli.table import Column, table
 from agent.cli.verb import verb
 from agent.plan import Json
 
 COLUMNS = (
-    Column("CLOUD", least=8, most=20),
+    Column("CLOUD", least=8, most=20, gives_way=True),
     Column("STATE", least=5, state=True),
     Column("WAITING"),
     Column("OLDEST"),
-    Column("DELIVERED"),
+    Column("RATE"),
+    Column("LAST OK"),
     Column("REFUSED"),
     Column("LOST"),
 )
 NONE = "none"
+REMOVED = "removed"
+DAY = 10  # characters of a moment that are its day
+LOSSES = {
+    "unclean_stop": "in a power cut or crash",
+    "thinned": "thinned out for lack of room",
+    "dropped": "dropped for lack of room",
+    "refused_new": "not taken in for lack of room",
+    "expired": "kept longer than keep_offline",
+    "corruption": "damaged on the card",
+    "rolled_back": "missing from an older copy of the store",
+    "rejected_overflow": "refused, and no room to keep them",
+    "ram_overflow": "no room in RAM while the disk failed",
+    "ram_lost": "only in RAM when it stopped",
+    "dropped_by_operator": "given up by hand",
+}
 
 
-@verb("queue", example="fieldpost queue\nfieldpost queue --json")
-def queue(session: Session) -> None:
-    """What waits for each cloud, in readings, and how much room is left."""
-    status = session.client.call("snapshot")["status"]
-    destinations, store = status["destinations"], status["store"]
+class Queue(click.Group):
+    """Without a verb behind it, it shows."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let options alone belong to what is shown."""
+        if not args or (args[0].startswith("-") and args[0] != "--help"):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs behind it."""
+        return [name for name in super().list_commands(ctx) if name != "show"]
+
+
+@click.group("queue", cls=Queue, no_args_is_help=False)
+def queue() -> None:
+    """What waits for each cloud; without a verb, shows it."""
+
+
+@verb("show", example="fieldpost queue\nfieldpost queue --json")
+def show(session: Session) -> None:
+    """What waits for each cloud, what it refused and what was lost, in readings."""
+    found = session.client.call("queue")
+    destinations, store = found["destinations"], found["store"]
     if session.json:
         session.document("queue", {"destinations": destinations, "store": store})
         return
-    now = status["gateway"]["time"]
-    rows = [_row(name, found, now) for name, found in destinations.items()]
+    rows = [_row(name, one, found["time"]) for name, one in destinations.items()]
     session.write(table(COLUMNS, rows) if rows else "No clouds are configured.")
+    for name, one in destinations.items():
+        for line in _remarks(name, one):
+            session.write(line)
     session.write(_room(store))
 
 
+for _command in (show, rejected, replay, drop, export):
+    queue.add_command(_command)
+
+
 def _row(name: str, found: Json, now: str) -> list[str]:
-    oldest, waiting = found["oldest_at"], found["waiting_readings"]
+    waiting = found["waiting"] or {"readings": 0, "oldest_at": None}
+    oldest = waiting["oldest_at"]
+    lost = sum(line["readings"] for line in found["lost"])
+    refused = found["rejected"]["readings"] if found["rejected"] else 0
     return [
         name,
-        found["state"],
-        words.spaced(waiting) if waiting else NONE,
+        found.get("state", REMOVED),
+        words.spaced(waiting["readings"]) if waiting["readings"] else NONE,
         words.age(words.seconds_between(oldest, now)) if oldest else NONE,
-        words.spaced(found["delivered_total"]),
-        words.spaced(found["rejected_total"]),
-        words.spaced(found["lost_total"]),
+        _rate(found.get("rate_per_s")),
+        words.age(found.get("last_ack_age_s")),
+        words.spaced(refused),
+        words.spaced(lost),
     ]
+
+
+def _rate(per_s: float | None) -> str:
+    if not per_s:
+        return NONE
+    return f"{words.spaced(per_s, 0 if per_s >= DAY else 1)}/s"
+
+
+def _remarks(name: str, found: Json) -> Iterator[str]:
+    """What the table has no room for, one sentence each."""
+    if found.get("message"):
+        yield f"{name}: {words.sentence(found['message'], name)}."
+    if not found["configured"] and found["waiting"]:
+        yield f"{name} is not in the file any more. To let go of it:"
+        yield f"   fieldpost queue drop {name}"
+    if refused := found["rejected"]:
+        again = f", {refused['going_again']} of them going again" if refused["going_again"] else ""
+        count = words.amount(refused["samples"], "refused sample")
+        yield f"{name}: {count}{again}:"
+        yield f"   fieldpost queue rejected {name}"
+    for line in found["lost"]:
+        bound = "" if line["exact"] else "at most "
+        lost = f"{bound}{words.amount(line['readings'], 'reading')} lost"
+        yield f"{name}: {lost}, {LOSSES.get(line['reason'], line['reason'])},"
+        yield f"   {_span(line)}"
+
+
+def _span(line: Json) -> str:
+    """`2026-11-23 12:04 to 13:10`, in the zone of this machine."""
+    to = words.moment(line["to"]) if line["to"] else "an unknown time"
+    if not line["from"]:
+        return f"until {to}"
+    since = words.moment(line["from"])
+    return f"{since} to {to[DAY + 1 :] if since[:DAY] == to[:DAY] else to}"
 
 
 def _room(store: Json) -> str:

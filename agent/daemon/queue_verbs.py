@@ -11,10 +11,12 @@ from agent.daemon.conversation import Peer, StreamVerb, Verb
 from agent.daemon.gateway import Gateway
 from agent.errors import ValidationError
 from agent.plan import Json
+from agent.sample import Value
 
 LIMIT, LIMIT_MAX = 100, 1000
 TOGETHER = 100  # samples in one line of an export
 MS_NS = 1_000_000
+WORD_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class QueueVerbs:
             "device": record.device if record else None,
             "reason": row.reason,
             "readings": row.readings,
-            "values": dict(record.values) if record else None,
+            "values": _values(record) if record else None,
             "again": row.again,
         }
 
@@ -131,7 +133,7 @@ class QueueVerbs:
             "device": record.device,
             "time": iso(record.time_ns),
             "quality": str(record.time),
-            "values": dict(record.values),
+            "values": _values(record),
         }
 
     def _name(self, epoch: str, seq: int) -> str:
@@ -171,6 +173,17 @@ def _lost(line: LostLine) -> Json:
         "to": _iso(line.to_ms),
         "exact": line.exact,
     }
+
+
+def _values(record: Record) -> Json:
+    """What JSON of 64 bits cannot hold is written as text."""
+    return {point: _plain(value) for point, value in record.values.items()}
+
+
+def _plain(value: Value) -> Value:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    return str(value) if isinstance(value, int) and value.bit_length() >= WORD_BITS else value
 
 
 def _iso(ms: int | None) -> str | None:

@@ -1,4 +1,4 @@
-"""`fieldpost doctor`, `queue`, `log`, `profiles`, `version`."""
+"""`fieldpost doctor`, `log`, `profiles`, `version`."""
 
 import copy
 import time
@@ -25,14 +25,6 @@ Cloud          [ok]    platform: acknowledged 21 s ago, 0 readings waiting
 Gateway        [ok]    power, temperature, memory, card, clock
                [note]  not measured on this board: throttling
 0 failures, 2 warnings, 10 checks.
-"""
-
-QUEUE = """\
-CLOUD      STATE     WAITING   OLDEST   DELIVERED   REFUSED   LOST
-platform   waiting   1 240     12 min   10          0         0
-scada      ok        none      none     10          0         0
-archive    ok        none      none     10          0         0
-Buffer: 1.3 MB of 2.0 GB used, room for 31 d. A power cut loses at most 1 s.
 """
 
 
@@ -84,13 +76,6 @@ def test_when_all_is_well_the_doctor_ends_with_one_line(twin: Twin, fieldpost: F
 def test_without_a_daemon_that_is_the_finding(fieldpost: Fieldpost) -> None:
     said = fieldpost("doctor")
     assert (said.code, "[FAIL]  The fieldpost daemon is not running" in said.out) == (1, True)
-
-
-def test_what_waits_for_each_cloud(twin: Twin, fieldpost: Fieldpost) -> None:
-    away = bakery.destination(754.0, "waiting", 1240) | {"oldest_at": "2026-11-23T14:34:00.000Z"}
-    changed(twin)["destinations"]["platform"] = away
-    assert fieldpost("queue").out == QUEUE
-    assert fieldpost("queue", "--json").json["destinations"]["platform"] == away
 
 
 def test_the_log_is_one_sentence_each(twin: Twin, fieldpost: Fieldpost) -> None:

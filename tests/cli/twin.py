@@ -3,8 +3,9 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from agent.daemon.socket import Peer, Role, Roles, SocketServer, StreamVerb, Verb
@@ -20,15 +21,18 @@ class Twin(Mapping[str, Verb | StreamVerb]):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.answers: dict[str, Answer] = {}
+        self.streams: dict[str, list[Json]] = {}
         self.asked: list[tuple[str, Json]] = []
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.answers)
+        return iter({**self.answers, **self.streams})
 
     def __len__(self) -> int:
-        return len(self.answers)
+        return len({**self.answers, **self.streams})
 
-    def __getitem__(self, name: str) -> Verb:
+    def __getitem__(self, name: str) -> Verb | StreamVerb:
+        if name in self.streams:
+            return StreamVerb(Role.VIEWER, partial(self._items, name))
         found = self.answers[name]
 
         async def answer(args: Json, _peer: Peer) -> Json:
@@ -38,6 +42,11 @@ class Twin(Mapping[str, Verb | StreamVerb]):
             return found(args) if callable(found) else found
 
         return Verb(Role.VIEWER, answer)
+
+    async def _items(self, name: str, args: Json, _peer: Peer) -> AsyncGenerator[Json, None]:
+        self.asked.append((name, args))
+        for item in self.streams[name]:
+            yield item
 
 
 @contextmanager
