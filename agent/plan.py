@@ -116,6 +116,8 @@ class Destination:
         keep_offline_s: give up on older samples, seconds of running time; None = never.
         spec: the destination's own compiled plan.
         secrets: names of the secrets it needs, and no others.
+        replay_s: what it acknowledged is kept so long, seconds of running time, and sent again when
+            it has forgotten it; 0: not at all.
     """
 
     name: str
@@ -125,6 +127,7 @@ class Destination:
     keep_offline_s: float | None
     spec: Json
     secrets: Sequence[str] = ()
+    replay_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,15 @@ class Beats(Protocol):
         ...
 
 
+@runtime_checkable
+class Forgets(Protocol):
+    """A destination that acknowledges before it has written, and so may forget."""
+
+    def forgot(self) -> bool:
+        """Whether it was found without its memory since the last call."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a destination is, for whoever checks the way to it.

@@ -16,7 +16,7 @@ from agent.plan import Json, Plan
 from agent.prepare import checks, machine
 from agent.prepare.devices import Devices
 from agent.prepare.findings import Findings
-from agent.prepare.kinds import DeviceInput
+from agent.prepare.kinds import DeviceInput, Replays
 from agent.prepare.layers import override
 from agent.prepare.models import Gateway, Status
 from agent.prepare.profiles import Shelf
@@ -167,6 +167,7 @@ def _destinations(
                 settings.keep_offline,
                 spec,
                 secrets,
+                settings.replay if isinstance(settings, Replays) else 0.0,
             ),
         )
 

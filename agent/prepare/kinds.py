@@ -6,6 +6,7 @@ Entry point group `fieldpost.settings` names one `ConnectionKind` for each `kind
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -155,6 +156,16 @@ class DestinationSettings(Settings):
 
     every: Interval = 60.0
     keep_offline: Seconds | None = None
+
+
+@runtime_checkable
+class Replays(Protocol):
+    """Settings of a destination that may forget what it has acknowledged."""
+
+    @property
+    def replay(self) -> float:
+        """How long that is kept, to be sent again, seconds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,3 +133,40 @@ async def test_a_lane_that_only_waits_for_the_clock_says_so() -> None:
         outbox.held_back = False
         outbox.add(record(3))
         await until(lambda: cloud.delivered == [1, 2, 3] and uplink.waits_for is None)
+
+
+async def test_what_a_destination_forgot_goes_again_and_is_not_counted_twice() -> None:
+    class Forgetting(ScriptedCloud):
+        forgotten = False
+
+        def forgot(self) -> bool:
+            forgotten, self.forgotten = self.forgotten, False
+            return forgotten
+
+    cloud, report = Forgetting(), Reported()
+    outbox = ListOutbox([record(1), record(2)])
+    async with running(cloud, outbox, report):
+        await until(lambda: cloud.delivered == [1, 2])
+        cloud.forgotten = True
+        outbox.add(record(3))
+        await until(lambda: cloud.delivered == [1, 2, 3, 1, 2])
+    assert report.delivered_readings == 3
+
+
+async def test_a_heartbeat_that_finds_the_memory_gone_is_enough() -> None:
+    class Forgetting(ScriptedCloud):
+        beat_every_s = 0.01
+        forgotten = False
+
+        async def beat(self, vitals: Vitals) -> None:
+            del vitals
+
+        def forgot(self) -> bool:
+            forgotten, self.forgotten = self.forgotten, False
+            return forgotten
+
+    cloud, outbox = Forgetting(), ListOutbox([record(1)])
+    async with running(cloud, outbox, Reported()):
+        await until(lambda: cloud.delivered == [1])
+        cloud.forgotten = True
+        await until(lambda: cloud.delivered == [1, 1])

@@ -53,6 +53,7 @@ class ListOutbox:
         self.refused: dict[int, str] = {}
         self.live_from = 0
         self.held_back = False
+        self.acknowledged: list[Record] = []
         self._changed = asyncio.Event()
         self._urgent = asyncio.Event()
 
@@ -92,12 +93,21 @@ class ListOutbox:
             return Lane.URGENT
         return Lane.LIVE if seq >= self.live_from else Lane.BACKLOG
 
-    async def settle(self, batch: Batch, receipt: Receipt) -> None:
+    async def settle(self, batch: Batch, receipt: Receipt) -> int:
+        repeated = 0
         for index in receipt.accepted:
-            del self.held[batch.records[index].seq]
+            done = batch.records[index]
+            del self.held[done.seq]
+            repeated += len(done.values) if done in self.acknowledged else 0
+            self.acknowledged.append(done)
         for index, reason in receipt.refused.items():
             self.refused[batch.records[index].seq] = reason
             del self.held[batch.records[index].seq]
+        return repeated
+
+    def resend(self) -> bool:
+        self.add(*self.acknowledged)
+        return bool(self.acknowledged)
 
     def mark_live(self) -> None:
         self.live_from = max(self.held, default=0) + 1

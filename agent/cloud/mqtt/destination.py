@@ -74,6 +74,7 @@ class MqttCloud:
         self._link: Link | None = None
         self._connecting = asyncio.Lock()
         self._session = Session(present=False)
+        self._forgot = False
         self._announced: set[tuple[str, Shape]] = set()
         self._names_once = plan.names == "once" and plan.payload == "columns"
         self._opened_at = 0.0
@@ -113,6 +114,11 @@ class MqttCloud:
         del vitals
         await self._connected()
 
+    def forgot(self) -> bool:
+        """Whether the broker did not know our session any more (MQTT 5.0, 3.2.2.1.1)."""
+        forgot, self._forgot = self._forgot, False
+        return forgot
+
     async def aclose(self) -> None:
         """Say goodbye."""
         await self._drop()
@@ -134,6 +140,7 @@ class MqttCloud:
             if isinstance(error, reasons.OldProtocol | Dropped):
                 self._change_version(error)
             raise
+        self._forgot |= not self._session.present
         self._link, self._announced = link, set()
         self._opened_at = asyncio.get_running_loop().time()
         if self._plan.status_topic:

@@ -12,10 +12,20 @@ from agent.cloud.http.settings import Address, encrypted, named, paired, secrets
 from agent.cloud.mqtt.destination import Plan
 from agent.plan import Json
 from agent.prepare.kinds import DestinationKind, DestinationSettings, Problem, Spot
-from agent.prepare.types import Interval, SecretName, SecretOrPath, Switch, as_text, refuse, text
+from agent.prepare.types import (
+    Interval,
+    Seconds,
+    SecretName,
+    SecretOrPath,
+    Switch,
+    as_text,
+    refuse,
+    text,
+)
 
 PORT: Final = 1883
 PORT_ENCRYPTED: Final = 8883
+REPLAY_S: Final = 2400.0  # mosquitto writes its file every 1800 s, unless it is told otherwise
 PLACEHOLDERS: Final = ("{site}", "{device}")
 
 
@@ -75,6 +85,7 @@ class MqttSettings(DestinationSettings):
     names: Names = Names.ONCE
     compress: Switch = True
     status_topic: Topic | None = None
+    replay: Seconds = REPLAY_S
     commands: Switch = False
 
 

@@ -160,7 +160,8 @@ class Desk:
         boxes = self.outboxes.values()
         if not self._to_delete and not any(box.changed for box in boxes):
             # what was acknowledged goes before anything that somebody still waits for
-            if not any([box.tail.give_up() for box in boxes]):
+            given_up = [box.tail.give_up() for box in boxes]
+            if not any(given_up):
                 return False
         self._to_delete, self._deletes_at_s = True, 0.0
         return True

@@ -104,7 +104,7 @@ class Tail:
         return again
 
     def _prolong(self) -> None:
-        """What goes again may be forgotten again; held once more, so that no tail grows for ever."""
+        """What goes again may be forgotten again: held once more, not for ever."""
         now_s = self._clock.monotonic_s()
         if self._prolonged_s is None or now_s - self._prolonged_s >= self._hold_s:
             self._prolonged_s = now_s

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from agent import logging
 from agent.clock import Clock
-from agent.cloud import Batch, Beats, Cloud, Limits, Receipt, Vitals
+from agent.cloud import Batch, Beats, Cloud, Forgets, Limits, Receipt, Vitals
 from agent.daemon.buffer import Lane, Outbox
 from agent.daemon.uplink.delivery import Delivery
 from agent.errors import FieldpostError
@@ -97,7 +97,12 @@ class Uplink:
             await asyncio.sleep(REOPEN_S)
 
     async def _carry(self, cloud: Cloud) -> None:
-        delivery = Delivery(cloud, self._settle, self._wait_for)
+
+        async def settle(batch: Batch, receipt: Receipt) -> None:
+            self._recall(cloud)  # first: what it has just acknowledged is not forgotten
+            await self._settle(batch, receipt)
+
+        delivery = Delivery(cloud, settle, self._wait_for)
         while True:
             await self._until_due(cloud)
             while batch := await self._next(cloud.limits, urgent_only=False):
@@ -139,15 +144,24 @@ class Uplink:
         self._due_at_s = self._clock.monotonic_s() + self._destination.every_s
 
     async def _settle(self, batch: Batch, receipt: Receipt) -> None:
-        await self._outbox.settle(batch, receipt)
+        repeated = await self._outbox.settle(batch, receipt)
         self.waits_for = None
         self.moved_at_s = self._clock.monotonic_s()
         name = self._destination.name
         readings = sum(len(batch.records[index].values) for index in receipt.accepted)
         if readings:
-            self._report.delivered(name, readings, receipt.partly)
+            self._report.delivered(name, readings - repeated, receipt.partly)
         for index, reason in receipt.refused.items():
             self._report.refused(name, len(batch.records[index].values), reason)
+
+    def _recall(self, cloud: object) -> None:
+        """What a destination acknowledged and forgot goes again."""
+        if isinstance(cloud, Forgets) and cloud.forgot() and self._outbox.resend():
+            log.warning(
+                "It has lost its memory; what it acknowledged lately is sent again.",
+                event_type="uplink.recalled",
+                destination=self._destination.name,
+            )
 
     def _wait_for(self, error: FieldpostError, pause_s: float) -> None:
         self._in_outage = True
@@ -163,4 +177,5 @@ class Uplink:
                 self._report.beat(self._destination.name, error)
             else:
                 self._report.beat(self._destination.name, None)
+                self._recall(cloud)
             await asyncio.sleep(cloud.beat_every_s)
