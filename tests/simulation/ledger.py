@@ -38,6 +38,7 @@ class Ledger:
         floating: accepted and not committed.
         numbers: the number in the store of what was committed.
         in_ram: written to RAM while the card refused.
+        unsure: on the card or not: it erred while it took them.
     """
 
     destinations: tuple[str, ...]
@@ -46,6 +47,7 @@ class Ledger:
     answered: dict[str, set[Key]] = field(default_factory=dict)
     floating: dict[Key, Served] = field(default_factory=dict)
     in_ram: dict[Key, int] = field(default_factory=dict)
+    unsure: dict[Key, int] = field(default_factory=dict)
     committed_readings: int = 0
     committed_samples: int = 0
     was_in_ram: bool = False

@@ -59,6 +59,8 @@ class Oracle:
             unsure = order.chunks or () if isinstance(order, Order) else ()
             for key, number in _entries(result.chunks or unsure):
                 self.ledger.keep_in_ram(key, number)
+            if not result.chunks:
+                self.ledger.unsure |= dict(_entries(unsure))
             return
         for key, number in list(self.ledger.in_ram.items()):
             self._on_card(key, number)
@@ -149,17 +151,27 @@ class Oracle:
 
     def on_card(self, found: View, clouds: dict[str, SimCloud]) -> None:
         """I4: everything committed is answered for, or it is still there."""
+        for key, number in self.ledger.unsure.items():
+            if found.held.get(number) == key and self.ledger.served[key].committed_s is None:
+                self._on_card(key, number)
+        self.ledger.unsure.clear()
         for name, waiting in self.ledger.open.items():
-            settled = found.cursors[name].settled
             for key, number in waiting.items():
-                if number not in settled:
-                    if found.held.get(number) != key:
-                        self.wrong(f"I4: {key} is gone from the card, unanswered by {name}")
-                elif key in clouds[name].refused:
-                    if self.names[key] not in found.set_aside[name]:
-                        self.wrong(f"I1: {key}, refused by {name}, was not set aside")
-                elif not found.lost(name, number):
-                    self.wrong(f"I4: {key} counts as answered; {name} never said so")
+                if complaint := self._kept(found, clouds[name], key, number):
+                    self.wrong(complaint)
+
+    def _kept(self, found: View, cloud: SimCloud, key: Key, number: int) -> str | None:
+        """What is wrong with a committed sample that a destination has not said it has."""
+        name = cloud.name
+        if number not in found.cursors[name].settled:
+            gone = found.held.get(number) != key
+            return f"I4: {key} is gone from the card, unanswered by {name}" if gone else None
+        if key in cloud.refused:
+            aside = self.names[key] in found.set_aside[name]
+            return None if aside else f"I1: {key}, refused by {name}, was not set aside"
+        if not found.lost(name, number):
+            return f"I4: {key} counts as answered; {name} never said so"
+        return None
 
     def accounts(self, found: View, clouds: dict[str, SimCloud]) -> None:
         """I1 after a clean stop: the sums agree with the sets."""

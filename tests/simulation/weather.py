@@ -56,7 +56,7 @@ class Weather:
 
     async def run(self) -> None:
         """One fault after the other, each with an end of its own."""
-        while True:
+        while self.faults_a_day:
             await asyncio.sleep(self.dice.expovariate(self.faults_a_day / 86_400))
             if not self.calm.is_set():
                 self._strike()
@@ -69,31 +69,31 @@ class Weather:
             end.cancel()
         self._ends.clear()
         for wire in self.wires.values():
-            self._wire(wire, Trouble.NONE)
+            self.wire_turns(wire, Trouble.NONE)
         for cloud in self.clouds.values():
-            self._cloud(cloud, Mood.WELL)
-        self._card_well()
-        self._right()
+            self.cloud_turns(cloud, Mood.WELL)
+        self.card_is_well()
+        self.clock_is_right()
 
     def mend_card(self) -> None:
         """It takes everything again."""
         if self.card.broken:
-            self._card_well()
+            self.card_is_well()
 
     def boot(self) -> None:
         """The machine starts: its clock is right, or behind, or dead, and gets better some time."""
         self._boots += 1
         self.clock.reboot(f"boot-{self._boots:04d}", self.dice.uniform(-DRIFT_PPM, DRIFT_PPM))
         kind = self.dice.random()
-        if self.calm.is_set() or kind < 0.4:
-            self._right()
+        if self.calm.is_set() or kind < 0.4 or not self.faults_a_day:
+            self.clock_is_right()
             return
         true_ns = self.clock.true_ns
         behind_ns = self.dice.choice((-true_ns, -30_000_000_000, -DAY_NS, -400 * DAY_NS))
         self.clock.show(behind_ns, vouched=False)
         trust_s = self.dice.choice((15.0, 600.0, 7200.0, 30 * 3600.0))
         self.say(f"{self.clock.boot.id}: clock {behind_ns / 1e9:.0f} s off for {trust_s:.0f} s")
-        self._later("clock", trust_s, self._right)
+        self._later("clock", trust_s, self.clock_is_right)
 
     def say(self, text: str) -> None:
         day, second = divmod(asyncio.get_running_loop().time(), 86_400)
@@ -114,15 +114,15 @@ class Weather:
 
     def _hit_cloud(self) -> None:
         cloud = self.clouds[self.dice.choice(list(self.clouds))]
-        self._cloud(cloud, self.dice.choice([m for m in Mood if m is not Mood.WELL]))
-        self._later(f"cloud {cloud.name}", self._spell_s(), self._cloud, cloud, Mood.WELL)
+        self.cloud_turns(cloud, self.dice.choice([m for m in Mood if m is not Mood.WELL]))
+        self._later(f"cloud {cloud.name}", self._spell_s(), self.cloud_turns, cloud, Mood.WELL)
 
     def _hit_wire(self) -> None:
         wire = self.wires[self.dice.choice(list(self.wires))]
         trouble = self.dice.choice([t for t in Trouble if t is not Trouble.NONE])
-        self._wire(wire, trouble)
+        self.wire_turns(wire, trouble)
         spell_s = 300.0 if trouble is Trouble.FLOOD else self._spell_s()
-        self._later(f"wire {wire.name}", spell_s, self._wire, wire, Trouble.NONE)
+        self._later(f"wire {wire.name}", spell_s, self.wire_turns, wire, Trouble.NONE)
 
     def _hit_process(self) -> None:
         self.blow(self.dice.choices(list(Blow), (2, 3, 3))[0])
@@ -134,25 +134,24 @@ class Weather:
         elif kind < 0.8:
             self.card.errs = self.dice.uniform(0.05, 0.5)
         else:
-            self.card.broken = True
-            self._bad("card")
+            self.card_breaks()
         self.say(f"{self.card.state}")
-        self._later("card", self.dice.uniform(10.0, 600.0), self._card_well)
+        self._later("card", self.dice.uniform(10.0, 600.0), self.card_is_well)
 
     def _hit_clock(self) -> None:
         lie_ns = self.dice.choice(LIES_NS)
         self.say(f"clock {lie_ns / 1e9:.0f} s off")
         self.clock.show(lie_ns, vouched=self.dice.random() < 0.7)
-        self._later("clock", self._spell_s(), self._right)
+        self._later("clock", self._spell_s(), self.clock_is_right)
 
-    def _wire(self, wire: Wire, trouble: Trouble) -> None:
+    def wire_turns(self, wire: Wire, trouble: Trouble) -> None:
         name = f"wire {wire.name}"
         if wire.trouble is not trouble:
             self.say(f"{name}: {trouble}")
         wire.trouble = trouble
         self._well(name) if trouble in (Trouble.NONE, Trouble.FLOOD) else self._bad(name)
 
-    def _cloud(self, cloud: SimCloud, mood: Mood) -> None:
+    def cloud_turns(self, cloud: SimCloud, mood: Mood) -> None:
         name = f"cloud {cloud.name}"
         if cloud.mood is not mood:
             self.say(f"{name}: {mood}")
@@ -160,11 +159,15 @@ class Weather:
         shut = (Mood.OUT, Mood.SILENT, Mood.SHUT, Mood.MOVED, Mood.PORTAL)
         self._bad(name) if mood in shut else self._well(name)
 
-    def _card_well(self) -> None:
+    def card_breaks(self) -> None:
+        self.card.broken = True
+        self._bad("card")
+
+    def card_is_well(self) -> None:
         self.card.heal()
         self._well("card")
 
-    def _right(self) -> None:
+    def clock_is_right(self) -> None:
         if not self.clock.right:
             self.say("clock: right")
             self.clock.show(0, vouched=True)

@@ -6,6 +6,7 @@ import random
 import shutil
 import tempfile
 import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +42,7 @@ class Scenario:
 
     Attributes:
         pace: how much slower than usual everything is read (less work for a simulated day).
+        script: what happens at which second; for what chance has found once.
     """
 
     seed: int
@@ -48,6 +50,7 @@ class Scenario:
     faults_a_day: float = 40.0
     pace: float = 1.0
     flaw: Flaw = SOUND
+    script: Sequence[tuple[float, Callable[["World"], None]]] = ()
 
 
 @dataclass(slots=True)
@@ -92,7 +95,7 @@ class World:
             self.wires,
             self.clouds,
             scenario.faults_a_day,
-            self._blow,
+            self.strike,
         )
         self.honesty = Honesty(self.weather, self.oracle)
         self.committed = self.oracle.committed
@@ -123,11 +126,14 @@ class World:
             self.oracle.wrong(f"the watchdog would end the daemon: {stuck}")
         self.honesty.looked(self.life.gateway)
 
-    def _blow(self, blow: Blow) -> None:
+    def strike(self, blow: Blow) -> None:
         self._blows.put_nowait(blow)
 
     async def _calendar(self) -> None:
         loop = asyncio.get_running_loop()
+        for at_s, happens in self.scenario.script:
+            await asyncio.sleep(at_s - loop.time())
+            happens(self)
         end_s = self.scenario.days * DAY_S
         while loop.time() < end_s:
             await asyncio.sleep(min(self._dice.uniform(0.2, 1.2) * DAY_S, end_s - loop.time()))
@@ -233,9 +239,10 @@ class World:
             self.oracle.wrong(f"I11: a stop took {loop.time() - began_s:.0f} s")
         if self.card.broken:
             self.oracle.died(began_s, self.may_lose_s + STOP_S)
-            return
         found = view(self.folder)
         self.oracle.on_card(found, self.clouds)
+        if self.card.broken:
+            return  # its sums are those of what it took
         self.oracle.accounts(found, self.clouds)
 
     async def _until_stopped(self) -> None:
@@ -243,7 +250,7 @@ class World:
         while self.life is None or not self.life.running:
             await asyncio.sleep(1.0)
         number = self.lives
-        self._blow(Blow.STOP)
+        self.strike(Blow.STOP)
         while self.lives == number and self.life is not None:
             await asyncio.sleep(0.1)
 

@@ -1,0 +1,83 @@
+"""What chance has found once, written down: each of these was a bug of the agent."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tests.simulation.cloud import Mood
+from tests.simulation.weather import Blow
+from tests.simulation.world import Scenario, World, simulate
+
+Event = tuple[float, Callable[[World], None]]
+TWENTY_YEARS_NS = 20 * 365 * 86_400_000_000_000
+SINCE_1970_NS = 1_800_000_000_000_000_000
+
+
+def clock(error_ns: int, *, vouched: bool = True) -> Callable[[World], None]:
+    return lambda world: world.clock.show(error_ns, vouched=vouched)
+
+
+def cloud(name: str, mood: Mood) -> Callable[[World], None]:
+    return lambda world: world.weather.cloud_turns(world.clouds[name], mood)
+
+
+def blow(kind: Blow) -> Callable[[World], None]:
+    return lambda world: world.strike(kind)
+
+
+def card_breaks(world: World) -> None:
+    world.weather.card_breaks()
+
+
+def card_errs(*arrives: bool) -> Callable[[World], None]:
+    """It answers again, but the next commits err."""
+
+    def errs(world: World) -> None:
+        world.weather.card_is_well()
+        world.card.fails = list(arrives)
+
+    return errs
+
+
+@pytest.fixture
+def lived() -> Callable[[Sequence[Event]], list[str]]:
+    """What the judge finds when just this happens in a few hours."""
+
+    def live(script: Sequence[Event]) -> list[str]:
+        return simulate(Scenario(1, days=0.4, faults_a_day=0.0, script=script)).findings
+
+    return live
+
+
+Lived = Callable[[Sequence[Event]], list[str]]
+
+
+@pytest.mark.parametrize("arrives", [False, True])
+def test_a_disk_that_errs_while_it_takes_back_what_ram_held_gives_no_name_twice(
+    lived: Lived, *, arrives: bool
+) -> None:
+    events = [(600.0, card_breaks), (900.0, card_errs(arrives, arrives))]
+    assert lived(events) == []
+
+
+def test_a_boot_without_the_time_of_day_is_no_reason_for_the_watchdog(lived: Lived) -> None:
+    events = [(600.0, clock(-SINCE_1970_NS, vouched=False)), (610.0, blow(Blow.KILL))]
+    assert lived([*events, (20_000.0, clock(0))]) == []
+
+
+def test_nor_is_a_card_that_fails_meanwhile(lived: Lived) -> None:
+    events = [(600.0, clock(-SINCE_1970_NS, vouched=False)), (610.0, blow(Blow.KILL))]
+    events += [(6000.0, card_breaks), (9000.0, card_errs()), (20_000.0, clock(0))]
+    assert lived(events) == []
+
+
+def test_a_sample_from_the_future_that_one_destination_has_blocks_no_other(lived: Lived) -> None:
+    events = [(500.0, cloud("platform", Mood.OUT)), (600.0, clock(TWENTY_YEARS_NS))]
+    assert lived([*events, (900.0, clock(0)), (2000.0, cloud("platform", Mood.WELL))]) == []
+
+
+@pytest.mark.parametrize("kind", [Blow.KILL, Blow.CUT])
+def test_nor_does_one_of_a_boot_that_ended_in_the_future(lived: Lived, kind: Blow) -> None:
+    events = [(500.0, cloud("platform", Mood.OUT)), (500.0, cloud("deduplicates", Mood.OUT))]
+    events += [(600.0, clock(TWENTY_YEARS_NS)), (900.0, clock(0)), (900.0, blow(kind))]
+    assert lived(events) == []
