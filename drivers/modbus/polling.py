@@ -86,8 +86,10 @@ class Polling:
 
     async def _again(self, station: Station, *, spare: bool) -> None:
         """Ask a unit that was silent: for one register, until it answers."""
-        if station.breaker.open and not await self._probe(station, spare=spare):
-            return
+        if station.breaker.open:
+            if not await self._probe(station, spare=spare):
+                return
+            station.located = not station.unit.models  # another firmware may have moved them
         every, station.pending = station.pending, frozenset()
         await self._poll(station, every)
 

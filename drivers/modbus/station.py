@@ -44,6 +44,7 @@ class Station:
             frozenset(_ms(every) for every in each.every_s): [*map(self._ready, each.blocks)]
             for each in unit.rounds
         }
+        self._planned = dict(self._rounds)
 
     @property
     def intervals_ms(self) -> Sequence[int]:
@@ -75,8 +76,8 @@ class Station:
         return parts
 
     def relocate(self, places: Mapping[Model, int]) -> None:
-        """Read each model from now on where the device has it."""
-        for every, planned in self._rounds.items():
+        """Read each model from now on where the device has it; pieces are whole blocks again."""
+        for every, planned in self._planned.items():
             moved = [self._moved(ready.block, places) for ready in planned]
             self._rounds[every] = [*map(self._ready, moved)]
         self.located = True

@@ -9,10 +9,13 @@ import pytest
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from agent import plan
 from agent.driver import DeviceFault, Reason
 from agent.prepare.profiles import Shelf
 from drivers.modbus.driver import ModbusDriver
+from drivers.modbus.plan import Line
 from drivers.modbus.profile import ModbusProfile
+from drivers.modbus.station import Station
 from tests.drivers.modbus import plant
 from tests.lab.mosquitto import free_port
 from tests.lab.sink import KeepingSink
@@ -105,6 +108,18 @@ async def test_a_device_of_another_kind_is_told_with_what_it_has(base: int, mess
             await driver(port).read("inverter", None)
     assert caught.value.reason is Reason.UNREADABLE
     assert caught.value.message == message
+
+
+def test_models_that_moved_again_are_read_where_they_are_now() -> None:
+    like = plant.profile("a: holding 12 uint16; b: input 12 uint16", models="5 at 10")
+    spec = plant.on_host(1502, [plant.device("m", 1, like)]).spec
+    station = Station(plan.from_json(Line, spec).units[0])
+    (model,) = station.unit.models
+    places = []
+    for at in (100, 200):
+        station.relocate({model: at})
+        places.append({point: field.at for point, field in station.fields().items()})
+    assert places == [{"a": 102, "b": 12}, {"a": 202, "b": 12}]
 
 
 @pytest.mark.parametrize("written", ["103", "103 at", "at 40070", "103 at 70000", "a-b at 5"])
