@@ -16,6 +16,7 @@ from agent import logging
 from agent.clock import SystemClock
 from agent.daemon import page
 from agent.daemon.audit import Audit
+from agent.daemon.gaps import Gaps
 from agent.daemon.gateway import Gateway
 from agent.daemon.plans import NoPlanError, Plans
 from agent.daemon.rounds import Progress, Rounds
@@ -129,6 +130,7 @@ class Daemon:
             parts[f"uplink {name}"] = uplink.run(gateway.vitals.beat)
         parts["rounds"] = self._rounds(gateway).run()
         parts["store"] = gateway.buffer.run()
+        parts["gaps"] = Gaps(gateway.buffer, self._clock).run()
         if gateway.plan.status.listen != "none" and not self._service.supervised:
             parts["status page"] = page.serve(gateway.plan, self._socket, self._config.parent)
         return parts

@@ -2,6 +2,7 @@
 
 from agent.daemon.buffer.buffer import Buffer
 from agent.daemon.buffer.facts import DestinationFacts, Lane, Loss, StoreFacts, Waiting
+from agent.daemon.buffer.model import LossEntry
 from agent.daemon.buffer.outbox import Outbox
 from agent.daemon.buffer.shown import Held, LostLine, SetAside
 from agent.daemon.buffer.views import Backlog
@@ -13,6 +14,7 @@ __all__ = [
     "Held",
     "Lane",
     "Loss",
+    "LossEntry",
     "LostLine",
     "Outbox",
     "SetAside",

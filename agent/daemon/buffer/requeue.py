@@ -118,6 +118,8 @@ class Requeue:
         accepted = self._desk.stock.accepted
         count = cursor.waiting(accepted)
         first = cursor.settled.next_missing(1)
+        if box := self._desk.outboxes.get(cursor.name):
+            box.tail.give_up()  # what it has forgotten meanwhile is not wanted either
         cursor.settled.add(1, accepted.samples)
         cursor.lost += count
         return self._loss(cursor, (first, accepted.samples), count, (from_ms, self._now_ms()))

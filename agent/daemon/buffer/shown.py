@@ -41,7 +41,7 @@ LOST = (
     "select destination, reason, sum(samples), sum(readings), min(nullif(from_ms, 0)), max(to_ms),"
     " min(exact) from loss group by destination, reason order by destination, reason"
 )
-UNTOLD = "select * from loss where reported = 0 order by id limit ?"
+UNTOLD = "select * from loss where reported = 0 and destination not in ({}) order by id limit ?"
 TOLD = (
     "update loss set reported = 1 where id = ? and samples = ? and readings = ? and from_ms = ?"
     " and to_ms = ?"
@@ -145,9 +145,10 @@ def lost(db: Database) -> list[LostLine]:
     ]
 
 
-def untold(db: Database, limit: int) -> list[tuple[int, LossEntry]]:
-    """Lines of the ledger that nobody was told of as they are now, with their ids."""
-    return [(row[0], rows.loss_of(row)) for row in db.rows(UNTOLD, (limit,))]
+def untold(db: Database, deaf: Sequence[str], limit: int) -> list[tuple[int, LossEntry]]:
+    """Lines of the ledger that were not told as they are now, but those of some, with their ids."""
+    query = UNTOLD.format(", ".join("?" * len(deaf)))
+    return [(row[0], rows.loss_of(row)) for row in db.rows(query, (*deaf, limit))]
 
 
 def told(db: Database, lines: Sequence[tuple[int, LossEntry]]) -> None:

@@ -79,9 +79,9 @@ class Views:
         """Let set-aside samples go out again; those named, or the next few hundred."""
         return await self._ask(partial(shown.mark, destination=destination, names=names))
 
-    async def untold(self, limit: int) -> Sequence[tuple[int, LossEntry]]:
-        """Lines of the ledger that nobody was told of as they are now."""
-        return await self._ask(partial(shown.untold, limit=limit))
+    async def untold(self, deaf: Sequence[str], limit: int) -> Sequence[tuple[int, LossEntry]]:
+        """Lines of the ledger that were not told as they are now, but those of the deaf."""
+        return await self._ask(partial(shown.untold, deaf=deaf, limit=limit))
 
     async def told(self, lines: Sequence[tuple[int, LossEntry]]) -> None:
         """Note that they were told."""
