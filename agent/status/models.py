@@ -61,6 +61,8 @@ class Connection(Model):
     state: str
     message: str | None
     action: str | None
+    busy_ratio: float | None = None
+    overruns_total: int | None = None
 
 
 class Destination(Model):
