@@ -81,7 +81,10 @@ PLACES = {"config": "gateway.yaml", "state": "state", "socket": "fieldpost.sock"
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    with Rs485Bus("master", "s2=2", "s5=5", baud=BAUD) as bus, ExitStack() as slaves:
+    with (
+        Rs485Bus("master", "s2=2", "s5=5", "ear", "ghost=7", baud=BAUD) as bus,
+        ExitStack() as slaves,
+    ):
         for unit in (2, 5):
             slaves.enter_context(on_line(bus.port(f"s{unit}"), unit, BAUD))
         (tmp_path / "gateway.yaml").write_text(FILE.format(port=bus.port("master"), baud=BAUD))
@@ -202,3 +205,44 @@ def test_a_profile_is_tried_on_a_device_while_the_daemon_reads_it(site: Site) ->
         assert "2 of 2 points fit" in said.stderr
     silent = site("profile", "test", "bench-five", "9@rs485")
     assert (silent.returncode, "no answer" in silent.stderr) == (4, True)
+
+
+def test_another_master_is_overheard_at_a_port_of_ones_own(site: Site) -> None:
+    with daemon(site):
+        said = site("monitor", site.bus.port("ear"), "--count", "3", "--for", "20s")
+    assert "listening at" in said.stderr
+    assert "2 reads holding 0 (40001)" in said.stdout
+    assert "07D0" in said.stdout
+
+
+@contextmanager
+def replaying(*words: str) -> Iterator[str]:
+    """A recording that answers; yields where."""
+    command = [sys.executable, "-m", "drivers.modbus.replay", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield process.stdout.readline().strip().removeprefix("answering at ")
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+    assert process.returncode == 0
+
+
+def test_a_recorded_line_answers_in_the_place_of_its_devices(site: Site) -> None:
+    file = site.folder / "line.jsonl"
+    site("monitor", "rs485", "--ask", "--count", "2", "--record", str(file))
+    with replaying(str(file), "--listen", "127.0.0.1:0") as where:
+        said = site("profile", "test", "bench-two", f"2@{where}")
+        found = site("scan", "modbus", where, "--addresses", "1-3")
+    assert "2 of 2 points fit" in said.stderr
+    assert [line.split()[0] for line in found.stdout.splitlines()[:1]] == ["2"]
+
+
+def test_a_recording_answers_on_a_wire_as_well(site: Site) -> None:
+    file = site.folder / "line.jsonl"
+    site("monitor", "rs485", "--ask", "--count", "2", "--record", str(file))
+    recorded = file.read_text().replace("02 03 00 00 00 01 84 39", "07 03 00 00 00 01 84 6C")
+    file.write_text(recorded.replace("02 03 02 07 D0 FF E8", "07 03 02 07 D0 33 E8"))
+    with replaying(str(file), "--port", site.bus.port("ghost"), "--line", f"{BAUD} 8N1"):
+        said = site("scan", "modbus", "rs485", "--address", "7", "--lines", "own", "--json")
+    (unit,) = orjson.loads(said.stdout)["units"]
+    assert unit["address"] == 7
