@@ -29,6 +29,7 @@ ADMIN = [at_least(Role.ADMIN)]
 
 DeviceId = Annotated[str, Path(description="The key under `devices:` in the configuration.")]
 Resolution = Annotated[Literal["raw", "5min"], Query(description="Samples, or five-minute steps.")]
+OneDestination = Annotated[str | None, Query(description="Only what this one refused.")]
 OnePoint = Annotated[str | None, Query(description="Only this point of the device.")]
 State = Annotated[
     Literal["ok", "late", "lost", "never", "bad-data", "starting", "off"] | None,
@@ -136,10 +137,25 @@ async def problems(
 
 @router.get("/queue", response_model=Answer[models.Queue], dependencies=OPERATOR)
 async def queue(request: Request, daemon: TheDaemon) -> Response:
-    """Backlog per destination, and what became of the rest."""
-    found = (await daemon.snapshot())["status"]
+    """Backlog per destination, what it refused, and the loss ledger."""
+    found = await daemon.call("queue")
     data = {"store": found["store"], "destinations": found["destinations"]}
     return answer.wrapped(request, data, Answer[models.Queue])
+
+
+@router.get("/queue/rejected", response_model=Listing[models.Rejected], dependencies=OPERATOR)
+async def rejected(
+    request: Request,
+    daemon: TheDaemon,
+    destination: OneDestination = None,
+    skip: Skip = 0,
+    limit: Limit = LIMIT,
+) -> Response:
+    """Samples that a destination refused, each with its words, the newest first."""
+    asked = {"destination": destination or "", "skip": skip, "limit": limit}
+    found = await daemon.call("queue.rejected", asked)
+    part = {"skip": skip, "limit": limit, "total": found["total"]}
+    return answer.wrapped(request, found["rejected"], Listing[models.Rejected], **part)
 
 
 @router.get("/tokens", response_model=Listing[models.Token], dependencies=ADMIN)

@@ -94,6 +94,16 @@ MACHINE = Machine(
     memory=Memory(372_244_480, 446_693_376, 33_477_376),
     load_1min=0.42,
 )  # fmt: skip
+WAITING = {"samples": 206, "readings": 412, "bytes": 9000, "oldest_at": None}
+LOST = {
+    "reason": "thinned", "samples": 60, "readings": 120, "exact": True,
+    "from": "2026-11-20T00:00:00.000Z", "to": "2026-11-21T00:00:00.000Z",
+}  # fmt: skip
+REJECTED = {
+    "destination": "archive", "msg_id": "ES-0231:6f0d:17", "epoch": "6f0d", "seq": 17,
+    "time": "2026-11-23T12:04:00.000Z", "device": "oven-meter", "reason": "value too large",
+    "readings": 1, "values": {"power": 1e9}, "again": False,
+}  # fmt: skip
 REFUSES = DeviceFault(
     Reason.REFUSES_CONNECTION, "heard, but it refuses connections",
     action="Another program or phone may be connected to this sensor",
@@ -164,6 +174,7 @@ class GatewayTwin:
         self.used: list[str] = []
         self.asked: dict[str, int] = {}
         self.noted: list[Json] = []
+        self.rejected_asked: Json = {}
         self._live(past_s)
 
     def surroundings(self) -> Surroundings:
@@ -186,6 +197,8 @@ class GatewayTwin:
             "settings": Verb(Role.VIEWER, self._settings),
             "history": Verb(Role.VIEWER, self._history),
             "events": Verb(Role.OPERATOR, self._events, status=True),
+            "queue": Verb(Role.VIEWER, self._queue),
+            "queue.rejected": Verb(Role.OPERATOR, self._rejected, status=True),
             "tokens": Verb(Role.ADMIN, self._tokens, status=True),
             "token.used": Verb(Role.ADMIN, self._token_used, status=True),
             "audit": Verb(Role.ADMIN, self._audit, status=True),
@@ -230,6 +243,16 @@ class GatewayTwin:
 
     async def _events(self, _args: Json, _peer: Peer) -> Json:
         return {"events": self.health.events()}
+
+    async def _queue(self, _args: Json, _peer: Peer) -> Json:
+        status = self.health.snapshot(self.surroundings())["status"]
+        held = {"configured": True, "waiting": WAITING, "rejected": None, "lost": [LOST]}
+        found = {name: one | held for name, one in status["destinations"].items()}
+        return {"store": status["store"], "destinations": found}
+
+    async def _rejected(self, args: Json, _peer: Peer) -> Json:
+        self.rejected_asked = args
+        return {"total": 12, "rejected": [REJECTED]}
 
     async def _tokens(self, _args: Json, _peer: Peer) -> Json:
         known = [_token(text, role.word) for role, text in TOKENS.items()]

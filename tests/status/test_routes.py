@@ -22,6 +22,7 @@ ROUTES = {  # path: the lowest role that sees it
     "/api/v1/events": Role.OPERATOR,
     "/api/v1/problems": Role.OPERATOR,
     "/api/v1/queue": Role.OPERATOR,
+    "/api/v1/queue/rejected": Role.OPERATOR,
     "/api/v1/tokens": Role.ADMIN,
     "/api/v1/audit": Role.ADMIN,
 }
@@ -205,6 +206,25 @@ async def test_events_come_after_a_time(service: Service) -> None:
 
     assert after
     assert all(event["time"] > since for event in after)
+
+
+async def test_the_queue_has_backlog_and_ledger(service: Service) -> None:
+    held = (await service.get("/api/v1/queue", Role.OPERATOR)).json()["data"]["destinations"]
+
+    assert held["archive"]["waiting"]["readings"] == 412
+    assert held["archive"]["lost"][0] | {"samples": 0} == {
+        "reason": "thinned", "samples": 0, "readings": 120, "exact": True,
+        "from": "2026-11-20T00:00:00.000Z", "to": "2026-11-21T00:00:00.000Z",
+    }  # fmt: skip
+
+
+async def test_what_was_refused_is_listed_with_the_reason(service: Service) -> None:
+    path = "/api/v1/queue/rejected?destination=archive&skip=5&limit=1"
+    answer = (await service.get(path, Role.OPERATOR)).json()
+
+    assert service.twin.rejected_asked == {"destination": "archive", "skip": 5, "limit": 1}
+    assert answer["data"][0]["reason"] == "value too large"
+    assert answer["meta"]["total"] == 12
 
 
 async def test_tokens_are_listed_without_their_hashes(service: Service) -> None:
