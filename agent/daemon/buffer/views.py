@@ -120,13 +120,11 @@ class Views:
 
     async def oldest_ms(self, cursor: Cursor) -> int:
         """When the oldest of what a cursor waits for was taken; 0 when nobody knows."""
-        first = cursor.settled.next_missing(1)
-        ask = Ask(cursor.settled.copy(), first, self._desk.stock.accepted.samples, 1, 1)
-        stock = self._desk.stock
-        for chunk in (await self._desk.read(ask)).chunks:
-            number = max(chunk.first, first)
-            return (stock.wall_ns(number, chunk.era, chunk.first_us) or 0) // 1_000_000
-        return 0
+        settled, end = cursor.settled.copy(), self._desk.stock.accepted.samples
+        found = await self._desk.read(Ask(settled, settled.next_missing(1), end, 1, 1))
+        records = (record for chunk in found.chunks for record in self._records(chunk, settled))
+        first = next(records, None)
+        return first.time_ns // 1_000_000 if first else 0
 
     async def _ask(self, question: Callable[[Database], T]) -> T:
         store = self._desk.store
