@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from agent.clock import Clock
@@ -16,7 +17,7 @@ from agent.daemon.buffer.outbox import Outbox
 from agent.daemon.buffer.requeue import Requeue
 from agent.daemon.buffer.telling import facts_of
 from agent.daemon.buffer.views import Views
-from agent.errors import NotFoundError
+from agent.errors import NotFoundError, UnavailableError
 from agent.plan import Site
 from agent.sample import Sample
 
@@ -66,7 +67,8 @@ class Buffer:
         """
         self._lock = lock(self._folder)
         self._desk.begin(*await self._opening.open(self._clock.now()))
-        await self.requeue.begin()
+        with suppress(UnavailableError):  # what was asked for waits for a store that answers
+            await self.requeue.begin()
 
     async def run(self) -> None:
         """All that the store does by itself: make room, expire, salvage; until cancelled.

@@ -75,8 +75,8 @@ class Refuge:
     def keep(self, order: Order) -> Done:
         """Take an order in; the oldest ordinary chunks leave when there is no room for it."""
         eras = self._tables.eras
-        eras.of(order.now, order.handed)
         order.number(cut(order.samples, self.accepted, eras, order.handed))
+        eras.of(order.now, order.handed)
         self.accepted = after(order.chunks, self.accepted)
         self._cursors |= {cursor.name: cursor for cursor in order.cursors}
         self._rejected += order.rejected

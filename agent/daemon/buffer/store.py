@@ -90,8 +90,8 @@ class Store:
         if self._refuge is not None and not self._leave(self._refuge, order.now):
             return self._refuge.keep(order)
         if not order.numbered:
-            self._tables.eras.of(order.now, order.handed)
             order.number(cut(order.samples, self._tables.accepted, self._tables.eras, order.handed))
+            self._tables.eras.of(order.now, order.handed)
         try:
             return self._durable(order)
         except BrokenError as error:
@@ -124,7 +124,7 @@ class Store:
         try:
             return question(self._db)
         except sqlite3.Error as error:
-            self._trouble = said(error)
+            self._unread(error)
             raise UnavailableError(SILENT, action="fieldpost doctor") from error
 
     def progress(self, place: str) -> Progress | None:
