@@ -4,7 +4,7 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
@@ -26,7 +26,6 @@ class Card:
     Attributes:
         stall_s: how long one piece of work in `STALLS` takes on top of `COMMIT_S`.
         errs: chance that a commit answers with an I/O error, its outcome unknown.
-        fails: what becomes of the next commits: they err, and have arrived or not.
         broken: nothing at all is written.
     """
 
@@ -35,7 +34,6 @@ class Card:
     errs: float = 0.0
     broken: bool = False
     errors: int = 0
-    fails: list[bool] = field(default_factory=list)
 
     def takes_s(self) -> float:
         """How long the next piece of work takes."""
@@ -66,9 +64,8 @@ class SimDatabase(Database):
         card = self._card
         if card.broken and sql.startswith("begin"):
             raise self._error()
-        if sql == "commit" and (card.fails or card.dice.random() < card.errs):
-            arrives = card.fails.pop(0) if card.fails else card.dice.random() < 0.5
-            if arrives:  # and nobody is told
+        if sql == "commit" and card.dice.random() < card.errs:
+            if card.dice.random() < 0.5:  # it did arrive, and nobody is told
                 super().execute(sql, values)
             raise self._error()
         return super().execute(sql, values)
