@@ -9,7 +9,7 @@ from starlette.responses import Response
 from agent.client import Role
 from agent.errors import DeviceNotFoundError
 from agent.plan import Json
-from agent.status import answer, cards, models, well
+from agent.status import answer, cards, models, queue_models, well
 from agent.status.asked import (
     LIMIT,
     Limit,
@@ -135,15 +135,15 @@ async def problems(
     return _part(request, rows, Listing[models.Problem], skip, limit)
 
 
-@router.get("/queue", response_model=Answer[models.Queue], dependencies=OPERATOR)
+@router.get("/queue", response_model=Answer[queue_models.Queue], dependencies=OPERATOR)
 async def queue(request: Request, daemon: TheDaemon) -> Response:
     """Backlog per destination, what it refused, and the loss ledger."""
     found = await daemon.call("queue")
     data = {"store": found["store"], "destinations": found["destinations"]}
-    return answer.wrapped(request, data, Answer[models.Queue])
+    return answer.wrapped(request, data, Answer[queue_models.Queue])
 
 
-@router.get("/queue/rejected", response_model=Listing[models.Rejected], dependencies=OPERATOR)
+@router.get("/queue/rejected", response_model=Listing[queue_models.Rejected], dependencies=OPERATOR)
 async def rejected(
     request: Request,
     daemon: TheDaemon,
@@ -155,7 +155,7 @@ async def rejected(
     asked = {"destination": destination or "", "skip": skip, "limit": limit}
     found = await daemon.call("queue.rejected", asked)
     part = {"skip": skip, "limit": limit, "total": found["total"]}
-    return answer.wrapped(request, found["rejected"], Listing[models.Rejected], **part)
+    return answer.wrapped(request, found["rejected"], Listing[queue_models.Rejected], **part)
 
 
 @router.get("/tokens", response_model=Listing[models.Token], dependencies=ADMIN)
