@@ -13,10 +13,12 @@ from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.model import Chunk, Kind
 from agent.daemon.buffer.opening import Opening, exile_of
 from agent.daemon.buffer.outbox import Outbox
+from agent.daemon.buffer.overflow import SHARE as REJECTED_SHARE
+from agent.daemon.buffer.overflow import Overflow
 from agent.daemon.buffer.quarantine import SHARE, Quarantine
 from agent.daemon.buffer.reading import Ask
 from agent.daemon.buffer.rescue import Rescue
-from agent.errors import FieldpostError
+from agent.errors import FieldpostError, UnavailableError
 
 LOOK_S = 60.0  # between looks at what has expired
 FILLED = 0.8  # of the pages in use: room has to be made, while there is room to make it in
@@ -50,6 +52,8 @@ class Keeper:
         self._flush = flush
         self._quarantine = Quarantine(opening.home)
         self._rescue = Rescue(desk, flush, opening.build.salvage)
+        most_bytes = opening.site.buffer_bytes // REJECTED_SHARE
+        self._overflow = Overflow(desk, most_bytes, flush)
         self._woken = asyncio.Event()
         self._full = False
         desk.look = self._look
@@ -102,6 +106,8 @@ class Keeper:
         await self._try_home()
         for box in self._desk.outboxes.values():
             await self._expire(box)
+        with suppress(UnavailableError):
+            await self._overflow.bound()
         if self._over(FILLED) or self._full:
             self._full = False
             await self._make_room()

@@ -97,6 +97,10 @@ class Views:
                 yield row
             after = rows[-1].id
 
+    async def oldest_set_aside(self, destination: str, limit: int) -> list[SetAside]:
+        """The oldest of what a destination refused, but not what is to go out again."""
+        return await self._ask(partial(shown.page, destination=destination, after=0, limit=limit))
+
     async def waiting(self, destination: str | None) -> AsyncGenerator[Record, None]:
         """What a destination, or any of them, has not answered for, oldest first.
 

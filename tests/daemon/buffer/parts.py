@@ -92,3 +92,12 @@ def powers(records: Sequence[Record]) -> list[Value]:
 
 def batch_of(records: Sequence[Record]) -> Batch:
     return Batch(records)
+
+
+def balanced(buffer: Buffer) -> bool:
+    """Whether the sums of every destination agree."""
+    return all(
+        d.accepted == d.delivered + d.rejected + d.lost + d.waiting
+        and min(d.waiting, d.rejected) >= 0
+        for d in buffer.facts().destinations.values()
+    )
