@@ -78,15 +78,18 @@ def store_folder(config: Path, name: str, files: Mapping[str, bytes]) -> Path:
 
 
 def give_to_service(path: Path) -> None:
-    """To the service's user where there is one, else to whom the folder around it belongs."""
+    """To the service's user where there is one, else to whom the folder around it belongs.
+
+    Never through a link: the folder is the service's, and root must not be led elsewhere by it.
+    """
     if os.geteuid() != 0:
         return
     owner = path.parent.stat()
     try:
         service = pwd.getpwnam(SERVICE_USER)
-        os.chown(path, service.pw_uid, service.pw_gid)
+        os.chown(path, service.pw_uid, service.pw_gid, follow_symlinks=False)
     except KeyError:
-        os.chown(path, owner.st_uid, owner.st_gid)
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _folder(folder: Path) -> None:

@@ -106,6 +106,10 @@ REFUSED = {
         "'mqtt.example.com' is not an address",
         "write it with its scheme, like https://ingest.example.com/v1",
     ),
+    "scada: {kind: mqtt, url: mqtts://brok er}": (
+        "'mqtts://brok er' is not an address",
+        "write it without spaces",
+    ),
     "scada: {kind: mqtt, url: mqtts://h, topic: a/+/b}": (
         "'a/+/b' cannot be a topic: + and # are only for readers",
         None,

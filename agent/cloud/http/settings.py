@@ -22,6 +22,8 @@ def address(value: Any) -> str:
     """A URL with scheme and host, and no credentials in it."""
     written = text(value)
     parts = _split(written)
+    if " " in written:
+        refuse(f"'{written}' is not an address", fix="write it without spaces", code="url")
     if parts is None or not parts.scheme or not parts.hostname:
         fix = "write it with its scheme, like https://ingest.example.com/v1"
         refuse(f"'{written}' is not an address", fix=fix, code="url")
