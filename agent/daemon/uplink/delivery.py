@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from agent.cloud import Batch, BatchRefused, Cloud, Receipt, Unreachable
 from agent.daemon.uplink.retry import Waiting, retrying
 
-Settle = Callable[[Batch, Receipt], Awaitable[None]]
+Settle = Callable[[Batch, Receipt], Awaitable[object]]
 
 
 class Delivery:
