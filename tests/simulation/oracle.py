@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.cloud import Record, TimeQuality
-from agent.daemon.buffer.model import Chunk
+from agent.daemon.buffer.model import Chunk, Cursor
 from agent.daemon.buffer.orders import Done, Order
 from tests.simulation.clock import SimClock
 from tests.simulation.cloud import Identity, SimCloud, key_of
@@ -164,7 +164,7 @@ class Oracle:
         """What is wrong with a committed sample that a destination has not said it has."""
         name = cloud.name
         if number not in found.cursors[name].settled:
-            gone = found.held.get(number) != key
+            gone = found.held.get(number) != key and not found.lost(name, number)  # or thinned
             return f"I4: {key} is gone from the card, unanswered by {name}" if gone else None
         if key in cloud.refused:
             aside = self.names[key] in found.set_aside[name]
@@ -172,6 +172,14 @@ class Oracle:
         if not found.lost(name, number):
             return f"I4: {key} counts as answered; {name} never said so"
         return None
+
+    def admitted(self, found: View, gone_readings: int) -> None:
+        """I5: what unclean stops cost is in the ledger of losses, as an upper bound."""
+        for name in found.cursors:
+            if (said := found.unclean(name)) < gone_readings:
+                self.wrong(
+                    f"I5: {gone_readings} readings went uncommitted, {name}'s ledger: {said}"
+                )
 
     def accounts(self, found: View, clouds: dict[str, SimCloud]) -> None:
         """I1 after a clean stop: the sums agree with the sets."""
@@ -187,6 +195,21 @@ class Oracle:
             if cursor.delivered.readings != got:
                 said = cursor.delivered.readings
                 self.wrong(f"I1: {said} count as delivered to {name}, which has {got}")
+            self._lost(found, cursor, clouds[name])
+
+    def _lost(self, found: View, cursor: Cursor, cloud: SimCloud) -> None:
+        """What was given up is what is neither answered nor held, and the ledger has all of it."""
+        gone = [
+            key
+            for key, number in self.ledger.open[cloud.name].items()
+            if key not in cloud.refused
+            and (number in cursor.settled or found.held.get(number) != key)
+        ]
+        readings = sum(len(self.ledger.served[key].values) for key in gone)
+        counts = {"cursor": cursor.lost.readings, "ledger": found.given_up(cloud.name)}
+        for place, count in counts.items():
+            if count != readings:
+                self.wrong(f"I1: {cloud.name} lost {readings} readings, its {place} says {count}")
 
 
 def _entries(chunks: Sequence[Chunk]) -> list[tuple[Key, int]]:

@@ -1,5 +1,6 @@
 """The gateway of a simulation: its plan, and the way its drivers and destinations are opened."""
 
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -44,8 +45,22 @@ def open_cloud(gateway: str, spec: Json, secrets: Mapping[str, Secret]) -> Cloud
     return _opener[0].cloud(spec["name"])
 
 
+def another(dice: random.Random) -> random.Random:
+    """Dice of its own for each part: what one draws never changes what another draws."""
+    return random.Random(dice.getrandbits(64))  # noqa: S311 - a seed replays
+
+
+def wires(dice: random.Random, pace: float) -> list[Wire]:
+    """The plant: three connections, five devices."""
+    return [
+        Wire("rs485", {"meter-1": 60 * pace, "meter-2": 300 * pace}, another(dice)),
+        Wire("plc", {"press": dice.choice((20, 90)) * pace}, another(dice)),
+        Wire("radio", {"fridge": 400 * pace, "gate": 1500 * pace}, another(dice), urgent=0.2),
+    ]
+
+
 def applied(
-    wires: Mapping[str, Wire], every_s: Mapping[str, float], may_lose_s: float, buffer_bytes: int
+    plant: Mapping[str, Wire], every_s: Mapping[str, float], may_lose_s: float, buffer_bytes: int
 ) -> Applied:
     """A plan for these wires and destinations."""
     here = f"{__name__}:"
@@ -57,12 +72,12 @@ def applied(
             device: plan.Device(
                 device, "simulated", wire.name, "", seconds, enabled=True, points=_points(seconds)
             )
-            for wire in wires.values()
+            for wire in plant.values()
             for device, seconds in wire.every_s.items()
         },
         connections={
             name: plan.Connection(name, "modbus-rtu", here + "open_driver", name, {"name": name})
-            for name in wires
+            for name in plant
         },
         destinations={
             name: plan.Destination(

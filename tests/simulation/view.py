@@ -42,6 +42,11 @@ class View:
             for loss in self.losses
         )
 
+    def given_up(self, destination: str) -> int:
+        """Readings that the ledger counts one by one."""
+        mine = (loss for loss in self.losses if loss.destination == destination and loss.exact)
+        return sum(loss.count.readings for loss in mine)
+
     def unclean(self, destination: str) -> int:
         """Most readings that unclean stops have cost, as the ledger says."""
         mine = (loss for loss in self.losses if loss.destination == destination)

@@ -21,8 +21,7 @@ from tests.simulation.ledger import Ledger
 from tests.simulation.life import SOUND, Flaw, Life
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.oracle import Oracle
-from tests.simulation.plant import Wire
-from tests.simulation.site import applied
+from tests.simulation.site import another, applied, wires
 from tests.simulation.view import view
 from tests.simulation.weather import Blow, Weather
 
@@ -30,6 +29,7 @@ DAY_S = 86_400.0
 BACK_OFF_S = 300.0  # the longest of the uplink and of the supervisor
 WISH_S = 3600.0  # the longest Retry-After that is honoured
 LIVENESS_S = 60.0
+BUFFER_BYTES = 64 << 20  # never full: what thinning takes out of a sample is judged elsewhere
 STOP_S = 30.0  # SIGTERM to the end, with everything committed
 MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs, wanted for speed
 RESTART_S = (1.0, 20.0)
@@ -72,10 +72,10 @@ class World:
         self.flaw = scenario.flaw
         self.may_lose_s = dice.choice((0.0, 0.3, 1.0, 1.0, 5.0))
         self.clock = SimClock(loop.time)
-        self.card = Card(_dice(dice))
+        self.card = Card(another(dice))
         self.ledger = Ledger(("deduplicates", "platform"))
         self.oracle = Oracle(self.ledger, self.clock)
-        self.wires = {wire.name: wire for wire in _wires(dice, scenario.pace)}
+        self.wires = {wire.name: wire for wire in wires(dice, scenario.pace)}
         limits = {
             "deduplicates": Limits(records=dice.choice((20, 200, 1000))),
             "platform": Limits(
@@ -84,26 +84,20 @@ class World:
         }
         told, acked = self.oracle.told, self.oracle.acknowledged
         self.clouds = {
-            name: SimCloud(name, limit, _dice(dice), told, acked) for name, limit in limits.items()
+            name: SimCloud(name, limit, another(dice), told, acked)
+            for name, limit in limits.items()
         }
         every_s = {"deduplicates": dice.choice((5.0, 30.0)), "platform": 10.0}
-        self.applied = applied(self.wires, every_s, self.may_lose_s, 64 << 20)
-        self.weather = Weather(
-            _dice(dice),
-            self.clock,
-            self.card,
-            self.wires,
-            self.clouds,
-            scenario.faults_a_day,
-            self.strike,
-        )
+        self.applied = applied(self.wires, every_s, self.may_lose_s, BUFFER_BYTES)
+        parts = self.clock, self.card, self.wires, self.clouds
+        self.weather = Weather(another(dice), *parts, scenario.faults_a_day, self.strike)
         self.honesty = Honesty(self.weather, self.oracle)
         self.committed = self.oracle.committed
         self.life: Life | None = None
         self.lives = 0
-        self.gone_readings = 0
+        self.gone_readings = self.gone_before = 0
         self._blows: asyncio.Queue[Blow] = asyncio.Queue()
-        self._dice = _dice(dice)
+        self._dice = another(dice)
 
     async def run(self) -> None:
         """Until the days are over, or enough is wrong."""
@@ -186,6 +180,7 @@ class World:
         while True:
             self.lives += 1
             self.weather.mend_card()  # a start on a card that refuses is another test's business
+            self.gone_before = self.gone_readings
             life = self.life = Life(self, self.lives)
             async with asyncio.TaskGroup() as group:
                 process = group.create_task(self._process(life), name="process")
@@ -222,12 +217,16 @@ class World:
             await self._stop(life, process)
             return
         cut = blow is Blow.CUT and self.flaw.synchronous != "full"
+        started = life.running
         since_s = life.kill(finish=self._dice.random() < 0.5, synced_only=cut)
         process.cancel()
         await asyncio.wait({process})
         self.gone_readings += self.oracle.died(since_s, self.may_lose_s)
         if (self.folder / "buffer" / "buffer.db").exists():
-            self.oracle.on_card(view(self.folder), self.clouds)
+            found = view(self.folder)
+            self.oracle.on_card(found, self.clouds)
+            if started:
+                self.oracle.admitted(found, self.gone_before)
 
     async def _stop(self, life: Life, process: asyncio.Task[None]) -> None:
         loop = asyncio.get_running_loop()
@@ -293,15 +292,3 @@ def _outcome(world: World) -> Outcome:
 
 def _drop(_logger: object, _name: str, _event: structlog.typing.EventDict) -> str:
     raise structlog.DropEvent
-
-
-def _dice(dice: random.Random) -> random.Random:
-    return random.Random(dice.getrandbits(64))  # noqa: S311 - a seed replays
-
-
-def _wires(dice: random.Random, pace: float) -> list[Wire]:
-    return [
-        Wire("rs485", {"meter-1": 60 * pace, "meter-2": 300 * pace}, _dice(dice)),
-        Wire("plc", {"press": dice.choice((20, 90)) * pace}, _dice(dice)),
-        Wire("radio", {"fridge": 400 * pace, "gate": 1500 * pace}, _dice(dice), urgent=0.2),
-    ]
