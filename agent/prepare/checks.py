@@ -12,6 +12,7 @@ from agent.prepare.sections import Wire
 Path = tuple[str, ...]
 
 PAIR: Final = ("certificate", "private_key")
+OURS: Final = "fieldpost"  # the device of `agent.daemon.gaps`
 OPEN_NEEDS: Final = ("names", "certificate", "private_key")
 _UNSTABLE: Final = re.compile(r"/dev/tty(USB|ACM)\d+", re.ASCII)
 
@@ -38,6 +39,14 @@ def unstable(path: Path, port: str) -> Problem:
     message = f"{port} can change to another adapter after a reboot"
     fix = "paste the stable name shown by `fieldpost scan serial`  (/dev/serial/by-id/...)"
     return Problem(path, message, fix, severity=Severity.WARNING, code="port")
+
+
+def names(devices: Iterable[str]) -> Iterator[Problem]:
+    """The gateway reports what was lost under a name that no device may have."""
+    if OURS in devices:
+        message = f"'{OURS}' is the name under which the gateway itself reports"
+        fix = "give this device another name"
+        yield Problem(("devices", OURS), message, fix, spot=Spot.KEY, code="name_reserved")
 
 
 def pairs(path: Path, settings: Settings | None) -> Iterator[Problem]:

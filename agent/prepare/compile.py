@@ -101,6 +101,7 @@ def _read(tree: Json, kinds: Kinds, shelf: Shelf, findings: Findings) -> Read:
     inputs = Devices(wires, kinds, shelf, findings).read(tree)
     targets = destinations(tree, kinds, findings)
     findings.add(checks.ports(wires.values()))
+    findings.add(checks.names(tree["devices"] if isinstance(tree.get("devices"), dict) else ()))
     findings.add(checks.status(gateway.status if gateway else _status(tree)))
     for section, entries in (("connections", wires), ("cloud", targets)):
         for name, entry in entries.items():

@@ -196,3 +196,11 @@ def test_secrets_and_pairs_of_connections_are_checked_like_those_of_destinations
         "'certificate' is here but 'private_key' is not",
         "there is no secret called 'plc-cert'",
     ]
+
+
+def test_no_device_takes_the_name_under_which_the_gateway_reports(bench: Bench) -> None:
+    text = SAMPLE.replace("  oven-meter:\n", "  fieldpost:\n")
+    assert only(bench.prepare(text).problems) == (
+        "'fieldpost' is the name under which the gateway itself reports",
+        "give this device another name",
+    )
