@@ -102,7 +102,7 @@ class Told:
         return told
 
     def hear(self, line: str) -> None:
-        word, *numbers = line.split()
+        word, *numbers = line.split() or [""]  # events of the log come between
         if word == "committed":
             self.committed = max(self.committed, int(numbers[0]))
         elif word == "refuge":
