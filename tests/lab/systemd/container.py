@@ -36,7 +36,7 @@ def missing() -> str | None:
     absent = " ".join(package for tool, package in TOOLS.items() if not shutil.which(tool))
     if os.geteuid() != 0:
         return "needs root"
-    if not _cgroup2_mounts():
+    if not _mounted("cgroup2"):
         return "needs a mounted cgroup2 file system"
     return f"needs: apt-get install {absent}" if absent else None
 
@@ -53,7 +53,7 @@ class Container:
         self._console = folder / "console"
         # of its own: two containers under one group would collide
         name = f"fieldpost-lab-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
-        self._cgroup = _cgroup2_mounts()[0] / name
+        self._cgroup = _mounted("cgroup2")[0] / name
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._leader = 0
 
@@ -103,8 +103,10 @@ class Container:
             self._nspawn.kill()
             self._nspawn.wait()
         self._nspawn = None
-        for group, _, _ in os.walk(self._cgroup, topdown=False):
-            Path(group).rmdir()
+        # systemd-nspawn leaves groups of this name in every hierarchy there is
+        for hierarchy in _mounted("cgroup", "cgroup2"):
+            for group, _, _ in os.walk(hierarchy / self._cgroup.name, topdown=False):
+                Path(group).rmdir()
 
     def run(
         self, command: str, *, online: bool = False, timeout_s: float = 60
@@ -163,9 +165,9 @@ class Container:
         return int(found.stdout)
 
 
-def _cgroup2_mounts() -> list[Path]:
+def _mounted(*kinds: str) -> list[Path]:
     mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
-    return [Path(mount[1]) for mount in mounts if mount[2] == "cgroup2"]
+    return [Path(mount[1]) for mount in mounts if mount[2] in kinds]
 
 
 def _base() -> Path:
