@@ -37,10 +37,14 @@ class SystemClock:
     Args:
         floor_ns: wall time below which the clock is certainly wrong: the latest of build time and
             the newest trusted instant in the store.
+
+    Attributes:
+        synchronized: set by whoever asked the system in another way than by timesyncd's mark.
     """
 
     def __init__(self, floor_ns: int = BUILT_NS) -> None:
         self.floor_ns = floor_ns
+        self.synchronized = False
         self._boot = BOOT_ID.read_text(encoding="ascii").strip()
         self._vouched = False
         self._check_at_ns = 0
@@ -50,7 +54,7 @@ class SystemClock:
         mono_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         wall_ns = time.time_ns()
         if mono_ns >= self._check_at_ns:
-            self._vouched = vouched()
+            self._vouched = vouched() or self.synchronized
             self._check_at_ns = mono_ns + TRUST_CHECK_NS
         return Instant(self._boot, mono_ns, wall_ns, self._vouched and wall_ns >= self.floor_ns)
 

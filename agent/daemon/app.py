@@ -22,6 +22,7 @@ from agent.daemon.plans import NoPlanError, Plans
 from agent.daemon.rounds import Progress, Rounds
 from agent.daemon.service import Service
 from agent.daemon.socket import Roles, SocketServer
+from agent.daemon.timekeeper import Timekeeper
 from agent.daemon.tokens import Tokens
 from agent.daemon.verbs import Answers
 from agent.errors import BusyError
@@ -129,6 +130,7 @@ class Daemon:
         for name, uplink in gateway.uplinks.items():
             parts[f"uplink {name}"] = uplink.run(gateway.vitals.beat)
         parts["rounds"] = self._rounds(gateway).run()
+        parts["clock"] = Timekeeper(self._clock).run()
         parts["store"] = gateway.buffer.run()
         parts["gaps"] = Gaps(gateway.buffer, self._clock).run()
         if gateway.plan.status.listen != "none" and not self._service.supervised:

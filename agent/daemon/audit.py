@@ -126,7 +126,7 @@ class Audit:
         }
         if self._skipped:
             line["skipped_before"], self._skipped = self._skipped, 0
-        log.info("Something was changed.", event_type="audit.line", **line)
+        log.info(f"For the record: {what}.", event_type="audit.line", **line)
         self._write(line)
 
     def newest(self) -> Sequence[Json]:

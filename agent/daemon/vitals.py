@@ -10,7 +10,7 @@ import resource
 from collections.abc import Callable
 from pathlib import Path
 
-from agent import __version__, clock, cloud
+from agent import __version__, cloud
 from agent.clock import Clock
 from agent.daemon.health import window
 from agent.daemon.health.facts import Card, ClockFacts, Machine, Memory, Power, Throttling
@@ -97,7 +97,7 @@ class Vitals:
     def _clock_facts(self, now_s: float) -> ClockFacts:
         steps = int(self._day.sum(now_s, _STEPS))
         rtc = (self._root / "dev/rtc0").exists()
-        return ClockFacts(clock.vouched(), steps, rtc)
+        return ClockFacts(self._clock.now().trusted, steps, rtc)
 
     def _power(self, now_s: float) -> Power | None:
         """`in0_lcrit_alarm` speaks of the driver's last poll, so we count what we see."""
