@@ -19,9 +19,7 @@ from typing import Any, TypeVar, cast
 FORMAT = 1  # of the plan file; a daemon compiles again when it reads another one
 
 # FIELDPOST_… variables that are not overrides of settings
-RESERVED = frozenset(
-    {"FIELDPOST_CONFIG", "FIELDPOST_FAILPOINT", "FIELDPOST_SOCKET", "FIELDPOST_STATE"}
-)
+RESERVED = frozenset({"FIELDPOST_CONFIG", "FIELDPOST_SOCKET", "FIELDPOST_STATE"})
 
 Json = dict[str, Any]
 T = TypeVar("T")

@@ -5,6 +5,7 @@ Exit codes: 0 stopped, 6 another daemon has the state directory, 78 no usable co
 """
 
 import asyncio
+import faulthandler
 import os
 import signal
 import sys
@@ -20,7 +21,7 @@ from agent.daemon.gaps import Gaps
 from agent.daemon.gateway import Gateway
 from agent.daemon.plans import NoPlanError, Plans
 from agent.daemon.rounds import Progress, Rounds
-from agent.daemon.service import Service
+from agent.daemon.service import STANDARD_ERROR, Service
 from agent.daemon.socket import Roles, SocketServer
 from agent.daemon.timekeeper import Timekeeper
 from agent.daemon.tokens import Tokens
@@ -45,6 +46,7 @@ def main(config: Path, state: Path, socket: Path) -> int:
         The exit code.
     """
     logging.configure()
+    faulthandler.enable(STANDARD_ERROR)  # a SIGABRT leaves in the log where it hung
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     socket.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -93,7 +95,6 @@ class Daemon:
         try:
             await self._serve(gateway)
         finally:
-            self._service.stopping()
             self._audit.close()
             await gateway.buffer.close()
         log.info("Stopped; everything accepted is committed.", event_type="daemon.stopped")
@@ -116,6 +117,8 @@ class Daemon:
                 destinations=len(gateway.uplinks),
             )
             await self._stopped.wait()
+            self._service.stopping()
+            await gateway.buffer.flush()  # first: a driver may never end
             for task in tasks:
                 task.cancel()
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 from agent.daemon.gateway import Gateway
+from agent.daemon.supervisor import ANSWER_S, asked
 from agent.driver import Discovers, DriverError
 from agent.errors import NoAnswerError, NotFoundError, ValidationError
 from agent.plan import Json
@@ -39,7 +40,8 @@ async def _on(gateway: Gateway, name: str, for_s: float) -> list[Json]:
         message = f"{name} cannot tell what is there beside its own devices."
         raise NotFoundError(message)
     try:
-        discovered = await driver.discover(for_s)
+        async with asked(name, for_s + ANSWER_S):
+            discovered = await driver.discover(for_s)
     except DriverError as error:
         message = f"{name}: {error.message}"
         raise NoAnswerError(message, action=error.action) from error

@@ -110,6 +110,7 @@ class Gateway:
                 lost_readings_total=facts.lost_readings_total,
                 uncommitted_age_s=facts.uncommitted_age_s,
                 written_bytes=facts.written_bytes,
+                starts_total=facts.starts,
                 set_aside=facts.set_aside,
                 broken=facts.broken,
             ),

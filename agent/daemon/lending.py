@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from agent.daemon.gateway import Gateway
+from agent.daemon.supervisor import asked
 from agent.driver import Asks, DeviceFault, Driver, DriverError, Monitors, Question
 from agent.errors import NoAnswerError, NotFoundError, ValidationError
 from agent.plan import Json
@@ -37,7 +38,7 @@ async def ask(gateway: Gateway, args: Json) -> Json:
         raise NoAnswerError(message)
     question = _question(args)
     try:
-        async with driver.asking() as asker:
+        async with asked(name), driver.asking() as asker:
             return {"body": (await asker.ask(question)).hex()}
     except DeviceFault as fault:
         return {"fault": str(fault.reason), "message": fault.message}

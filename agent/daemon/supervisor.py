@@ -1,18 +1,19 @@
 """The one restart policy: a driver that fails is run again with back-off and disturbs no other.
 
-Here stands the only blanket handler of the program: whatever a driver raises, a third party's
-bug included, costs that driver a pause and nobody else anything.
+Here stand the only blanket handlers of the program: whatever a driver raises, a third party's bug
+included, costs that driver a pause, or whoever asked it an answer, and nobody else anything.
 """
 
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from agent import logging
 from agent.clock import Clock
 from agent.driver import ConnectionState, Driver, DriverError, Sink
+from agent.errors import FieldpostError, NoAnswerError
 
 log = logging.get("supervisor")
 
@@ -20,6 +21,8 @@ FIRST_S = 1.0  # ceiling of the first pause; doubles with each failure
 CEILING_S = 300.0  # of the pause after a crash
 ABSENT_CEILING_S = 5.0  # a plug put back, or a port let go, is noticed within this time
 STEADY_S = 60.0  # a run this long ends the series of failures
+ANSWER_S = 60.0  # a Bluetooth device that has to be connected first needs half of it
+OUR_FAULT = "fieldpost log, and tell us: this is our fault"
 
 
 class Report(Protocol):
@@ -77,15 +80,19 @@ class Supervisor:
         except DriverError as error:
             self._report.connection_changed(self._name, error.state, error.message, error.action)
             return ABSENT_CEILING_S
-        except Exception as error:  # noqa: BLE001 - the one place that answers for foreign bugs
+        except asyncio.CancelledError:
+            if _stopping():
+                raise
+            self._crashed(RuntimeError("the driver cancelled itself"))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - answers for foreign bugs
             self._crashed(error)
-            return CEILING_S
+        else:
+            self._crashed(RuntimeError("the driver ended by itself"))
         finally:
             self.driver = None
-        self._crashed(RuntimeError("the driver ended by itself"))
         return CEILING_S
 
-    def _crashed(self, error: Exception) -> None:
+    def _crashed(self, error: BaseException) -> None:
         log.error(
             f"{self._name}: the driver failed and is started again.",
             event_type="driver.crashed",
@@ -97,7 +104,7 @@ class Supervisor:
             self._name,
             ConnectionState.GONE,
             f"the driver failed ({type(error).__name__}: {error})",
-            "fieldpost log, and tell us: this is our fault",
+            OUR_FAULT,
         )
 
     def _pause_s(self, ceiling_s: float) -> float:
@@ -105,3 +112,35 @@ class Supervisor:
         with contextlib.suppress(OverflowError):
             ceiling_s = min(ceiling_s, FIRST_S * 2.0 ** (self._failures - 1))
         return random.uniform(ceiling_s / 2, ceiling_s)  # noqa: S311 - jitter, not a secret
+
+
+@contextlib.asynccontextmanager
+async def asked(connection: str, within_s: float = ANSWER_S) -> AsyncIterator[None]:
+    """Around whatever a driver is asked between its rounds: it ends in time, and as an answer.
+
+    Raises:
+        NoAnswerError: it did not answer in time, or failed in a way that nobody foresaw.
+        FieldpostError: what it says itself.
+    """
+    try:
+        async with asyncio.timeout(within_s):
+            yield
+    except FieldpostError:
+        raise
+    except TimeoutError as error:
+        message = f"{connection} did not answer within {within_s:.0f} s."
+        raise NoAnswerError(message, action="fieldpost status") from error
+    except Exception as error:
+        log.exception(
+            f"{connection}: the driver failed when it was asked.",
+            event_type="driver.failed",
+            connection=connection,
+        )
+        message = f"the driver of {connection} failed ({type(error).__name__}: {error})"
+        raise NoAnswerError(message, action=OUR_FAULT) from error
+
+
+def _stopping() -> bool:
+    """Whether somebody cancelled us; a driver's own lost cancellation is none."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

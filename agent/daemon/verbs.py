@@ -12,6 +12,7 @@ from agent.daemon.audit import Audit
 from agent.daemon.conversation import Peer, StreamVerb, Verb
 from agent.daemon.gateway import Gateway
 from agent.daemon.queue_verbs import QueueVerbs
+from agent.daemon.supervisor import asked
 from agent.daemon.tokens import Tokens, as_json
 from agent.driver import DeviceFault, DriverError, Reads
 from agent.errors import DeviceNotFoundError, NoAnswerError, NotFoundError, ValidationError
@@ -83,7 +84,8 @@ class Answers:
             message = f"{device.name} speaks on its own; it cannot be asked."
             raise NoAnswerError(message, action=f"fieldpost status shows what {device.name} said")
         try:
-            readings = await reader.read(device.name, self._point(args, device.points))
+            async with asked(device.connection):
+                readings = await reader.read(device.name, self._point(args, device.points))
         except (DeviceFault, DriverError) as error:
             message = f"{device.name}: {error.message}"
             raise NoAnswerError(message, action=error.action) from error

@@ -6,6 +6,7 @@ import math
 from agent import plan
 from agent.clock import Clock, from_iso, iso
 from agent.daemon.gateway import Gateway
+from agent.daemon.supervisor import asked
 from agent.driver import DeviceFault, DriverError, Reading, Writes
 from agent.errors import (
     DeviceNotFoundError,
@@ -41,7 +42,8 @@ async def write(gateway: Gateway, args: Json) -> Json:
     driver = _driver(gateway, device)
     _still_wanted(gateway.clock, args)
     try:
-        reading = await driver.write(device.name, point, value)
+        async with asked(device.connection):
+            reading = await driver.write(device.name, point, value)
     except (DeviceFault, DriverError) as error:
         message = f"{device.name}: {error.message}"
         raise NoAnswerError(message, action=error.action) from error

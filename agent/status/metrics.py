@@ -123,6 +123,7 @@ def _buckets(polls: Json) -> Iterator[tuple[str, float]]:
 def _flow(store: Json, destinations: Json) -> Iterator[Metric]:
     accepted = store["accepted_readings_total"]
     yield _counter("readings_accepted", "Readings accepted by the store.", accepted)
+    yield _counter("starts", "Starts of the daemon on this store.", store["starts_total"])
     yield _gauge("buffer_bytes", "What the store takes on the card.", store["used_bytes"])
     yield _gauge("buffer_quota_bytes", "What it may take.", store["quota_bytes"])
     counted = (

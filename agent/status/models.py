@@ -90,6 +90,7 @@ class Store(Model):
     may_lose_s: float
     accepted_readings_total: int
     lost_readings_total: int
+    starts_total: int
 
 
 class Configuration(Model):

@@ -45,7 +45,7 @@ def status() -> Json:
         },
         "store": {"epoch": "6f0d", "quota_bytes": 2_000_000_000, "used_bytes": 1_310_720,
                   "room_s": 2_678_400, "may_lose_s": 1.0, "accepted_readings_total": 31_882_140,
-                  "lost_readings_total": 0, "agent_written_bytes": 960_000_000},
+                  "lost_readings_total": 0, "agent_written_bytes": 960_000_000, "starts_total": 7},
         "machine": {
             "power": {"status": "pass", "low_now": False, "low_24h": 0},
             "temperature": {"status": "pass", "celsius": 51.1},

@@ -48,7 +48,7 @@ def test_a_wrong_value_is_told_with_the_name_of_its_variable(bench: Bench) -> No
     assert '"file": "environment", "line": null' in as_json(outcome.problems)
 
 
-@pytest.mark.parametrize("name", ["CONFIG", "SOCKET", "STATE", "FAILPOINT"])
+@pytest.mark.parametrize("name", ["CONFIG", "SOCKET", "STATE"])
 def test_variables_of_the_programs_are_no_settings(bench: Bench, name: str) -> None:
     assert bench.prepare(environment={f"FIELDPOST_{name}": "x"}).problems == ()
 

@@ -75,7 +75,7 @@ class Commits:
     @property
     def uncommitted_age_s(self) -> float:
         """Age of the oldest accepted sample that is not on the card."""
-        since = self._under_way_since_s if self._job or self._failed else self._oldest_s
+        since = self._under_way_since_s or self._oldest_s  # a transaction may hold no sample
         return max(0.0, self._clock.monotonic_s() - since) if since else 0.0
 
     def accept(self, sample: Sample) -> None:

@@ -141,6 +141,7 @@ class Store:
         set_aside: what was damaged and quarantined, one sentence, or None.
         broken: why nothing can be stored at the moment, one sentence, or None.
         written_bytes: by our commits since the start.
+        starts_total: of the daemon on this store, power cuts and crashes included.
     """
 
     epoch: str = ""
@@ -150,6 +151,7 @@ class Store:
     lost_readings_total: int = 0
     uncommitted_age_s: float = 0.0
     written_bytes: int = 0
+    starts_total: int = 0
     set_aside: str | None = None
     broken: str | None = None
 

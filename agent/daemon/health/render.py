@@ -232,6 +232,7 @@ def _store(report: Report) -> Json:
         "accepted_readings_total": store.accepted_readings_total,
         "lost_readings_total": store.lost_readings_total,
         "agent_written_bytes": store.written_bytes,
+        "starts_total": store.starts_total,
     }
 
 
