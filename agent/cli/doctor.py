@@ -16,7 +16,7 @@ from agent.plan import Json
 
 # by the letter of a finding's code, in the order of dependence
 AREAS: Mapping[str, str] = {
-    "C": "Configuration", "S": "Serial", "B": "Bluetooth", "D": "Devices",
+    "C": "Configuration", "S": "Wires", "B": "Bluetooth", "D": "Devices",
     "N": "Network", "U": "Cloud", "H": "Gateway",
 }  # fmt: skip
 MARKS: Mapping[str, str] = {"pass": "[ok]", "note": "[note]", "warn": "[warn]", "fail": "[FAIL]"}

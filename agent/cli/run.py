@@ -7,8 +7,8 @@ which has better words for it.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agent.cli.places import config_file
 from agent.client.paths import socket_path, state_dir
+from agent.client.places import config_file
 
 OPTIONS = ("--config", "--state", "--socket")
 

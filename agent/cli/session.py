@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import orjson
 
-from agent.cli.places import config_file
 from agent.client import BlockingClient, socket_path
+from agent.client.places import config_file
 from agent.plan import Json
 
 

@@ -127,7 +127,7 @@ def bundle_name(value: Any) -> BundleRef:
         refuse("a secret must not stand in this file", code="secret_in_file")
     if not written.startswith(PREFIX):
         message = f"'{written}' is a file name; a bundle holds keys and is stored as a secret"
-        fix = "fieldpost enroll FILE.zip  stores it and prints the line to write here"
+        fix = "{fieldpost} enroll FILE.zip  stores it and prints the line to write here"
         refuse(message, fix=fix, code="bundle")
     return BundleRef(_checked_secret(written))
 

@@ -26,9 +26,10 @@ class EditError(FieldpostError):
 
 
 def fix_tabs(text: str) -> str:
-    """Tabs in indentation become spaces: as many as make the file readable, else 2."""
-    candidates = [_without_tabs(text, width) for width in _TABS]
-    return next((each for each in candidates if _is_readable(each)), candidates[0])
+    """Tabs in indentation become spaces: as many as a level of this file has, else 2."""
+    candidates = {width: _without_tabs(text, width) for width in _TABS}
+    readable = {width: each for width, each in candidates.items() if _is_readable(each)}
+    return min((readable or candidates).items(), key=_uneven)[1]
 
 
 def migrate(text: str) -> str:
@@ -99,6 +100,30 @@ def _without_tabs(text: str, width: int) -> str:
 
     text = re.sub(r"(?m)^[ \t]+", spaces, text)
     return re.sub(r"(?m)^( *[\w-]+:)[ \t]*\t[ \t]*", r"\1 ", text)
+
+
+def _uneven(candidate: tuple[int, str]) -> tuple[int, bool]:
+    """Least where all levels are alike, and a Tab stood for one of them."""
+    width, text = candidate
+    steps = _steps(text)
+    return len(steps), width not in steps
+
+
+def _steps(text: str) -> set[int]:
+    """By how many spaces levels are indented."""
+    found: set[int] = set()
+    levels = [0]
+    for line in text.splitlines():
+        words = line.lstrip(" ")
+        indent = len(line) - len(words)
+        if not words or words.startswith("#"):
+            continue
+        while levels[-1] > indent:
+            levels.pop()
+        if indent > levels[-1]:
+            found.add(indent - levels[-1])
+            levels.append(indent)
+    return found
 
 
 def _is_readable(text: str) -> bool:

@@ -112,7 +112,7 @@ def _own(fault: Fault) -> Problem:
         fix = "write the address without user and password"
     elif fault.kind == "secret_in_file":
         secret = secret_of(fault.path)
-        fix = f"fieldpost secret set {secret}   then write  {fault.name}: secret:{secret}"
+        fix = f"{{fieldpost}} secret set {secret}   then write  {fault.name}: secret:{secret}"
     spot = Spot.KEY if fault.is_key else Spot.VALUE
     message, note = fault.context["message"], fault.context["note"]
     return Problem(fault.path, message, fix, note, spot=spot, code=fault.kind)

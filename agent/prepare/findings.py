@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from agent.client.places import command
 from agent.plan import Json
 from agent.prepare.explain import explain
 from agent.prepare.kinds import Problem, Severity, Spot
@@ -19,6 +20,7 @@ M = TypeVar("M", bound=BaseModel)
 
 # problems of this machine, not of the file: the gateway starts with them and says so
 OF_THE_MACHINE: Final = frozenset({"secret_missing", "bundle_missing", "port_missing"})
+COMMAND: Final = "{fieldpost}"  # in a fix: what to type so that this file is meant
 _LINE: Final = re.compile(r"\{line:([^{}]*)\}")
 
 
@@ -76,10 +78,10 @@ class Findings:
         return any(problem.code not in OF_THE_MACHINE for problem in errors)
 
     def _locate(self, problem: Problem, documents: Sequence[Document]) -> Located:
+        problem = self._filled(problem)
         name = self.variables.get(problem.path)
         if name and documents[0] is self.document:
             return Located(_of_variable(name, problem))
-        problem = replace(problem, message=_LINE.sub(self._line, problem.message))
         path = self.places.get(problem.path, problem.path)
         for document in documents:
             entry = document.find(path)
@@ -96,6 +98,14 @@ class Findings:
                 if entry:
                     return Located(problem, document.source, entry.key)
         return Located(problem, documents[0].source if problem.code != "environment" else None)
+
+    def _filled(self, problem: Problem) -> Problem:
+        """With the line numbers, and the command that means this file, in its sentences."""
+        message = _LINE.sub(self._line, problem.message)
+        if problem.fix is None or COMMAND not in problem.fix:
+            return replace(problem, message=message)
+        fieldpost = command(self.document.source.path)
+        return replace(problem, message=message, fix=problem.fix.replace(COMMAND, fieldpost))
 
     def _line(self, match: re.Match[str]) -> str:
         entry = self.document.find(match[1].split("/"))

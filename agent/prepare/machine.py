@@ -39,7 +39,7 @@ def secrets(found: Iterable[tuple[Keys, SecretRef]], config_dir: Path) -> Iterat
         except OSError:  # above all: no permission
             message = "the secrets were not checked: only root and the service may read them"
             note = Severity.NOTE
-            yield Problem((), message, "sudo fieldpost check", severity=note, code="secrets")
+            yield Problem((), message, "sudo {fieldpost} check", severity=note, code="secrets")
             return
         if missing:
             yield _missing(path, name, stored)
@@ -58,10 +58,10 @@ def adapters(wires: Iterable[Wire]) -> Iterator[Problem]:
 def _missing(path: Keys, name: SecretRef, stored: list[str]) -> Problem:
     near = closest(name, stored)
     if isinstance(name, BundleRef):
-        fix = "download it from the platform's portal, then:  fieldpost enroll FILE.zip"
+        fix = "download it from the platform's portal, then:  {fieldpost} enroll FILE.zip"
         message = f"there is no credential bundle called '{name}'"
         return Problem(path, message, fix, code="bundle_missing")
-    fix = f"did you mean secret:{near}?" if near else f"fieldpost secret set {name}"
+    fix = f"did you mean secret:{near}?" if near else f"{{fieldpost}} secret set {name}"
     return Problem(path, f"there is no secret called '{name}'", fix, code="secret_missing")
 
 

@@ -1,5 +1,8 @@
 """`fieldpost check`, `prepare` and `init`, on real files."""
 
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,13 @@ from tests.cli.conftest import Fieldpost
 from tests.cli.twin import Twin
 
 GOOD = "version: 1\nsite:\n  name: Bakery North\n  id: ES-0231\n"
+CLOUD = """\
+cloud:
+  archive:
+    kind: http
+    url: https://ingest.example.com/v1
+    token: secret:archive-token
+"""
 WRONG = GOOD.replace("id:", "idd:")
 
 
@@ -48,6 +58,18 @@ def test_programs_get_objects_lines_or_annotations(fieldpost: Fieldpost, config:
     assert fieldpost("check", str(config), "--format", "json").lines == document["problems"]
     annotation = fieldpost("check", str(config), "--format", "github").out
     assert annotation.startswith(f"::error file={config},line=4,col=3::")
+
+
+def test_following_the_advice_about_a_secret_puts_it_where_this_file_looks(
+    fieldpost: Fieldpost, config: Path
+) -> None:
+    config.write_text(f"{GOOD}{CLOUD}")
+    said = fieldpost("check", str(config))
+    assert (said.code, "there is no secret called 'archive-token'" in said.out) == (1, True)
+    advice = said.out.partition("= fix: ")[2].splitlines()[0]
+    command = [sys.executable, "-m", "agent.cli", *shlex.split(advice)[1:]]
+    subprocess.run(command, input=b"canary", check=True, timeout=10)
+    assert fieldpost("check", str(config)).code == 0
 
 
 def test_a_file_that_is_not_there(fieldpost: Fieldpost, tmp_path: Path) -> None:

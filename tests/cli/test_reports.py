@@ -14,7 +14,7 @@ from tests.cli.twin import Twin
 
 DOCTOR = """\
 Configuration  [ok]    version 41, 8 devices, applied 2026-11-21 09:12
-Serial         [ok]    rs485: modbus-rtu at /dev/serial/by-id/usb-FTDI
+Wires          [ok]    rs485: modbus-rtu at /dev/serial/by-id/usb-FTDI
                [warn]  inverter: no answer from 192.168.1.40:502.
 Bluetooth      [warn]  vibration: heard, but it refuses connections. Another
                        program or phone may be connected to this sensor

@@ -7,6 +7,7 @@ import pytest
 
 from agent.client import paths
 from agent.client.paths import socket_path, state_dir
+from agent.client.places import SYSTEM_CONFIG, command, config_file
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +36,18 @@ def test_the_socket_is_named_or_lies_in_the_state_directory(
     monkeypatch.setenv("FIELDPOST_SOCKET", "/named.sock")
     assert socket_path(state=Path("/state")) == Path("/named.sock")
     assert socket_path(Path("/explicit.sock")) == Path("/explicit.sock")
+
+
+def test_a_command_names_a_configuration_that_is_not_the_usual_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    own = SYSTEM_CONFIG if os.geteuid() == 0 else tmp_path / ".config/fieldpost/gateway.yaml"
+    if own != SYSTEM_CONFIG:
+        own.parent.mkdir(parents=True)
+        own.touch()
+    assert command(own) == "fieldpost"
+    assert command(Path("my site/gateway.yaml")) == ("fieldpost --config 'my site/gateway.yaml'")
+    monkeypatch.setenv("FIELDPOST_CONFIG", "/elsewhere/gateway.yaml")
+    assert config_file() == Path("/elsewhere/gateway.yaml")
+    assert command(config_file()) == "fieldpost --config /elsewhere/gateway.yaml"

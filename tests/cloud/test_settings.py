@@ -104,7 +104,7 @@ REFUSED = {
     ),
     "scada: {kind: mqtt, url: mqtt.example.com}": (
         "'mqtt.example.com' is not an address",
-        "write it with its scheme, like https://ingest.example.com/v1",
+        "write it with its scheme, like mqtts://broker.example.com",
     ),
     "scada: {kind: mqtt, url: mqtts://brok er}": (
         "'mqtts://brok er' is not an address",

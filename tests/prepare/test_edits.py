@@ -112,5 +112,18 @@ def test_tabs_become_the_spaces_that_make_sense(width: int) -> None:
     assert fix_tabs(text) == f"site:\n{' ' * width}name: X\n{' ' * width}id: ES-0231\n"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "site:\n\tname: X\ndevices:\n    oven:\n        every: 5s\n",
+        "devices:\n\toven:\n        every: 5s\n",  # 8 would make `every` a device
+        "site:\n    name: X\ndevices:\n    oven:\n\t\tevery: 5s\n",
+        "# a comment\n  # another\nsite:\n\n    name: X\ndevices:\n\toven: {every: 5s}\n",
+    ],
+)
+def test_a_tab_becomes_a_level_of_the_file_it_stands_in(text: str) -> None:
+    assert fix_tabs(text) == text.replace("\t", "    ")
+
+
 def test_tabs_behind_a_colon_become_a_space() -> None:
     assert fix_tabs("site:\n\tname:\t X\t# y\n") == "site:\n  name: X\t# y\n"

@@ -129,7 +129,7 @@ def test_secrets_that_may_not_be_looked_at_are_a_note(
     outcome = bench.prepare()
     assert human(outcome.problems) == (
         f"{bench.file}: note: the secrets were not checked: only root and the service may read "
-        "them\n      = fix: sudo fieldpost check\n"
+        f"them\n      = fix: sudo fieldpost --config {bench.file} check\n"
     )
     assert outcome.plan is not None
 
@@ -139,7 +139,7 @@ def test_a_missing_secret_is_told_and_the_gateway_starts_all_the_same(bench: Ben
     outcome = bench.prepare()
     assert only(outcome.problems) == (
         "there is no secret called 'freezer-key'",
-        "fieldpost secret set freezer-key",
+        f"fieldpost --config {bench.file} secret set freezer-key",
     )
     assert outcome.plan is not None
 

@@ -20,12 +20,17 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def address(value: Any) -> str:
     """A URL with scheme and host, and no credentials in it."""
+    return address_like("https://ingest.example.com/v1", value)
+
+
+def address_like(example: str, value: Any) -> str:
+    """A URL of the kind of the example."""
     written = text(value)
     parts = _split(written)
     if " " in written:
         refuse(f"'{written}' is not an address", fix="write it without spaces", code="url")
     if parts is None or not parts.scheme or not parts.hostname:
-        fix = "write it with its scheme, like https://ingest.example.com/v1"
+        fix = f"write it with its scheme, like {example}"
         refuse(f"'{written}' is not an address", fix=fix, code="url")
     if parts.username or parts.password:
         refuse("a secret must not stand in this file", code="secret_in_file")

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import PlainValidator
 
 from agent import plan
-from agent.cloud.http.settings import Address, encrypted, named, paired, secrets_of, trusted
+from agent.cloud.http.settings import address_like, encrypted, named, paired, secrets_of, trusted
 from agent.cloud.mqtt.destination import Plan
 from agent.plan import Json
 from agent.prepare.kinds import DestinationKind, DestinationSettings, Problem, Spot
@@ -65,6 +66,11 @@ def topic(value: Any) -> str:
 
 
 Topic = Annotated[str, PlainValidator(topic), as_text(r"^[^+#]+$", "fieldpost/{site}/{device}")]
+Broker = Annotated[
+    str,
+    PlainValidator(partial(address_like, "mqtts://broker.example.com")),
+    as_text(r"^[a-z]+://\S+$", "mqtts://broker.example.com"),
+]
 Plain = Annotated[str, PlainValidator(text), as_text(r"^.+$", "ES-0231")]
 
 
@@ -72,7 +78,7 @@ class MqttSettings(DestinationSettings):
     """`cloud.<name>` of `kind: mqtt`."""
 
     every: Interval = 10.0
-    url: Address
+    url: Broker
     client_id: Plain | None = None
     username: Plain | None = None
     password: SecretName | None = None
