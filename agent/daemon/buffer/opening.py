@@ -116,7 +116,7 @@ class Opening:
         """
         store = self._store(self.home)
         try:
-            return store, await self._insisted(store, now)
+            opened = await self._insisted(store, now)
         except Newer as error:
             return await self._beside(now, error)
         except FieldpostError as error:
@@ -125,6 +125,9 @@ class Opening:
             reason = error.message
         except (Unusable, OSError, sqlite3.Error) as error:
             reason = self._verdict(error)
+        else:
+            self._together(opened)
+            return store, opened
         return await self._anew(now, reason)
 
     def _verdict(self, error: Unusable | OSError | sqlite3.Error) -> str:
@@ -178,6 +181,14 @@ class Opening:
             f"The store was written by a newer version (format {newer}) and is left as it is."
         )
         return store, opened
+
+    def _together(self, opened: Opened) -> None:
+        """What was collected beside a store we could not read then belongs to it again."""
+        try:
+            if Quarantine(self.home).take_over(self.home / BESIDE):
+                opened.news.append("What was collected beside a newer store is brought in.")
+        except OSError as error:
+            opened.news.append(f"What was collected beside the store cannot be moved: {error}.")
 
     def _put_aside(self, reason: str) -> None:
         try:

@@ -40,6 +40,27 @@ class Quarantine:
                 shutil.copy(self._home / "witness", place / "witness")
         return place
 
+    def take_over(self, other: Path) -> int:
+        """Bring in what another home beside this one collected: it is salvaged like the rest.
+
+        Returns:
+            How many stores that were.
+
+        Raises:
+            OSError: it cannot be moved; the next start goes on with what is still there.
+        """
+        found = [*Quarantine(other).places(), *other.glob("buffer")]
+        for store in found:
+            self.folder.mkdir(mode=0o750, exist_ok=True)
+            sync_folder(self._home)
+            if store.is_dir() and not (store / "witness").exists():
+                with suppress(OSError):
+                    shutil.copy(other / "witness", store / "witness")
+            store.rename(self.folder / f"{self._next():04d}")
+            sync_folder(self.folder)
+        shutil.rmtree(other, ignore_errors=True)
+        return len(found)
+
     def places(self) -> list[Path]:
         """What lies here, oldest first."""
         with suppress(OSError):
