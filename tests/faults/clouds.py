@@ -21,9 +21,13 @@ SOON_S = 1.0
 
 @asynccontextmanager
 async def http(
-    url: str, *, deadline_s: float = SOON_S, receipt: str = "echo"
+    url: str,
+    *,
+    deadline_s: float = SOON_S,
+    receipt: str = "echo",
+    made_of: type[HttpClient] = HttpClient,
 ) -> AsyncIterator[Cloud]:
-    client = HttpClient(url, context())
+    client = made_of(url, context())
     cloud = HttpCloud(GATEWAY, HttpPlan(url, receipt=receipt), client, "tok", deadline_s=deadline_s)
     try:
         yield cloud

@@ -12,13 +12,17 @@ from agent.cloud.mqtt.destination import MqttCloud, options_of
 from tests.cloud.conftest import GATEWAY, mqtt_plan
 from tests.cloud.records import batch
 from tests.faults.clouds import http, mqtt
+from tests.faults.flaws import DROPS, SENT_IS_ENOUGH
+from tests.faults.road import DEADLINE_S, SOUND, Archive, Build, road
 from tests.lab import vanish
+from tests.lab.hurry import hurried
 from tests.lab.mosquitto import PROGRAM, Broker
 from tests.lab.proxy import Proxy
-from tests.lab.scripted import Scripted, echo
+from tests.lab.scripted import Scripted
 
 PATIENT_S = 60.0  # our own deadlines, far beyond what the kernel is told to wait
 NOTICED_S = 30.0
+SILENT_S = 1800.0
 
 
 async def test_a_peer_that_stops_answering_settles_nothing(tmp_path: Path) -> None:
@@ -35,18 +39,26 @@ async def test_a_peer_that_stops_answering_settles_nothing(tmp_path: Path) -> No
         assert len((await cloud.send(batch(2, first=2))).accepted) == 2
 
 
-async def test_a_server_that_stops_answering_settles_nothing() -> None:
-    async with (
-        Scripted(echo) as server,
-        Proxy(server.port) as proxy,
-        http(f"http://127.0.0.1:{proxy.port}", deadline_s=0.5) as cloud,
-    ):
-        await cloud.send(batch(1))
-        proxy.silent = True
-        with pytest.raises(Unreachable, match="not answered"):
-            await cloud.send(batch(2, first=2))
-        proxy.silent = False
-        assert len((await cloud.send(batch(2, first=2))).accepted) == 2
+@pytest.mark.parametrize("build", [SOUND, SENT_IS_ENOUGH, DROPS], ids=str)
+def test_what_went_into_the_void_goes_again_when_somebody_is_there(build: Build) -> None:
+    async def work() -> list[str]:
+        archive = Archive()
+        async with (
+            Scripted(archive) as server,
+            Proxy(server.port) as proxy,
+            http(f"http://127.0.0.1:{proxy.port}", deadline_s=DEADLINE_S) as cloud,
+            road(cloud, archive, build) as way,
+        ):
+            await way.put(20)
+            await way.through()
+            proxy.silent = True
+            await way.put(40)
+            await asyncio.sleep(SILENT_S)
+            proxy.silent = False
+            await way.through()
+            return await way.judge()
+
+    assert build.caught(hurried(work()))
 
 
 @pytest.mark.slow

@@ -7,6 +7,8 @@ from agent.demo.sandbox import Sandbox
 from tests.cloud.carrying import carry
 from tests.cloud.records import EPOCH, batch
 from tests.faults.clouds import http, tesaiot
+from tests.faults.flaws import RENAMES, SENT_IS_ENOUGH
+from tests.faults.road import SOUND, Archive, Build, over_http
 from tests.lab.scripted import Asked, Scripted, echo, in_turn
 
 TROUBLES = ({"drop_answer": True}, {"truncate": True}, {"latency_s": 2.0})
@@ -55,6 +57,15 @@ async def test_a_batch_that_takes_too_long_is_halved_and_grows_slowly() -> None:
         receipt = await cloud.send(batch(200))
         assert sorted(receipt.accepted) == list(range(50))
         assert cloud.limits.records == 60
+
+
+@pytest.mark.parametrize("build", [SOUND, RENAMES, SENT_IS_ENOUGH], ids=str)
+def test_stored_or_not_what_was_not_answered_comes_again_under_its_own_name(build: Build) -> None:
+    archive = Archive()
+    before_it_was_stored = archive.deaf(lambda _: [])
+    found = over_http(archive, [before_it_was_stored, archive.mute, archive.mute], build)
+    assert build.caught(found)
+    assert build is not SOUND or len(archive.order) == 3 * len(archive.held)
 
 
 async def test_a_repeated_request_carries_the_same_key_and_the_same_bytes() -> None:

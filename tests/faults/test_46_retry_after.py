@@ -9,6 +9,8 @@ from agent.cloud import Unreachable
 from agent.cloud.http.answer import retry_after
 from tests.cloud.records import batch
 from tests.faults.clouds import http
+from tests.faults.flaws import HEARS_NO_WISH, WAITS_AS_TOLD
+from tests.faults.road import HOUR_S, SOUND, Archive, Build, over_http
 from tests.lab.scripted import Scripted, always, reply
 
 NOW_S = 1_795_000_000.0
@@ -32,6 +34,40 @@ async def test_a_date_is_a_wish_as_well() -> None:
             await cloud.send(batch(1))
     assert caught.value.retry_after_s is not None
     assert 50 < caught.value.retry_after_s <= 60
+
+
+# what a server asks for: the pause it must get at least, and at most (with jitter on top)
+PAUSES = {
+    "17": (17, 17 + 17),
+    "600": (600, 600 + 300),
+    "7200": (HOUR_S, HOUR_S + 300),
+    "-5": (0, 2),
+    "315360000": (0, 2),
+    "soon": (0, 2),
+}
+
+
+def after_a_wish(wish: str, build: Build) -> list[str]:
+    """What is wrong with the pause between a request and the next."""
+    archive = Archive()
+    busy = archive.deaf(always(*reply(429, b"{}", "application/json", f"Retry-After: {wish}")))
+    found: list[str] = over_http(archive, [busy], build, patience_s=3 * HOUR_S)
+    least, most = PAUSES[wish]
+    pause = archive.asked_s[1] - archive.asked_s[0] if len(archive.asked_s) > 1 else 1e9
+    return found if least <= pause <= most + 1 else [*found, f"I6: {pause:.1f} s after {wish}"]
+
+
+@pytest.mark.parametrize("wish", PAUSES)
+def test_a_wish_is_granted_up_to_an_hour_and_nonsense_is_not_heard(wish: str) -> None:
+    assert after_a_wish(wish, SOUND) == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "build"),
+    [("17", HEARS_NO_WISH), ("600", HEARS_NO_WISH), ("315360000", WAITS_AS_TOLD)],
+)
+def test_who_does_not_listen_or_believes_everything_is_caught(wish: str, build: Build) -> None:
+    assert after_a_wish(wish, build) != []
 
 
 @pytest.mark.parametrize("text", NONSENSE)

@@ -10,6 +10,8 @@ from agent.demo.sandbox import Sandbox
 from tests.cloud.carrying import carry
 from tests.cloud.records import batch, record
 from tests.faults.clouds import http, tesaiot
+from tests.faults.flaws import BLOCKS, FORGETS_REFUSED, SETS_ASIDE_WHOLE
+from tests.faults.road import SOUND, Archive, Build, over_http
 from tests.lab.scripted import Asked, Piece, Scripted, echo, reply
 
 PLACES = [0, 1, 31, 62, 63]
@@ -42,6 +44,35 @@ async def test_a_refused_record_is_found_by_bisection(status: int, at: int) -> N
     assert len(carried.accepted) == 63
     assert carried.refusals <= BISECTION
     assert carried.failures == 0
+
+
+def among_63(status: int, build: Build) -> list[str]:
+    """What is wrong after one poison among many went to a server that judges so."""
+    archive = Archive()
+
+    def answer(asked: Asked) -> Iterable[Piece]:
+        records = asked.json()["records"]
+        poisons = [one["values"]["n"] for one in records if "poison" in one["values"]]
+        if not poisons:
+            return archive(asked)
+        archive.came()
+        archive.judged |= {*poisons} if len(records) == 1 else set()
+        return reply(status, json.dumps({"error": {"message": "poison"}}).encode())
+
+    found: list[str] = over_http(archive, [answer] * 1000, build, poison=[40])
+    if build is SOUND and archive.judged != {40}:
+        found.append(f"I1: judged is {archive.judged}")
+    return found
+
+
+@pytest.mark.parametrize("status", [400, 413, 422, 500])
+def test_a_poison_ends_in_sight_and_the_others_arrive(status: int) -> None:
+    assert among_63(status, SOUND) == []
+
+
+@pytest.mark.parametrize("build", [BLOCKS, SETS_ASIDE_WHOLE, FORGETS_REFUSED], ids=str)
+def test_an_uplink_that_stops_gives_up_or_forgets_is_caught(build: Build) -> None:
+    assert among_63(422, build) != []
 
 
 @pytest.mark.parametrize("at", PLACES)

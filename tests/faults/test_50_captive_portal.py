@@ -1,7 +1,7 @@
 """Fault 50: answers that look like success and are none."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -12,7 +12,9 @@ from agent.demo.sandbox import Sandbox
 from agent.demo.sandbox.trouble import PORTAL
 from tests.cloud.records import EPOCH, batch
 from tests.faults.clouds import http, tesaiot
-from tests.lab.scripted import Answer, Scripted, always, echo, reply
+from tests.faults.flaws import ANY_2XX, SETTLES_WHOLE
+from tests.faults.road import COUNT, SOUND, Archive, Build, over_http
+from tests.lab.scripted import Answer, Asked, Piece, Scripted, always, echo, reply
 
 NO_RECEIPTS: dict[str, Answer] = {
     "a portal": always(*reply(200, PORTAL, "text/html")),
@@ -33,6 +35,27 @@ async def test_only_an_echo_is_a_receipt(answer: Answer) -> None:
     async with Scripted(answer) as server, http(server.url) as cloud:
         with pytest.raises(Unreachable, match="not with a receipt"):
             await cloud.send(batch(3))
+
+
+@pytest.mark.parametrize("build", [SOUND, ANY_2XX], ids=str)
+@pytest.mark.parametrize("answer", NO_RECEIPTS.values(), ids=NO_RECEIPTS)
+def test_what_a_portal_said_yes_to_goes_to_the_server_later(answer: Answer, build: Build) -> None:
+    archive = Archive()
+    assert build.caught(over_http(archive, [archive.deaf(answer)] * 3, build))
+
+
+@pytest.mark.parametrize("build", [SOUND, SETTLES_WHOLE], ids=str)
+def test_what_a_partial_answer_does_not_name_goes_again(build: Build) -> None:
+    archive = Archive()
+
+    def half(asked: Asked) -> Iterable[Piece]:
+        through = asked.json()["first"] + COUNT // 2
+        archive.answered |= archive.hold(asked, through)
+        return reply(
+            200, json.dumps({"epoch": asked.json()["epoch"], "accepted_through": through}).encode()
+        )
+
+    assert build.caught(over_http(archive, [half], build))
 
 
 async def test_a_partial_echo_settles_its_part_and_never_more_than_was_sent() -> None:

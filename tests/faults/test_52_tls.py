@@ -50,12 +50,16 @@ async def server(
 
 
 @asynccontextmanager
-async def clouds(port: int, ca: bytes) -> AsyncIterator[list[Cloud]]:
+async def clouds(port: int, ca: bytes, *, verified: bool = True) -> AsyncIterator[list[Cloud]]:
     url = f"https://127.0.0.1:{port}"
     plan = mqtt_plan(port, encrypted=True, trust=Trust(ca_secret="ca"))  # noqa: S106 -- a name
     options = options_of(plan, {"ca": Secret("ca", ca)})
+    tls = context([ca])
+    for each in () if verified else (tls, options.tls):
+        assert each is not None
+        each.check_hostname, each.verify_mode = False, ssl.CERT_NONE
     made: list[Cloud] = [
-        HttpCloud(GATEWAY, HttpPlan(url), HttpClient(url, context([ca])), "tok"),
+        HttpCloud(GATEWAY, HttpPlan(url), HttpClient(url, tls), "tok"),
         MqttCloud(GATEWAY, plan, options),
     ]
     yield made
@@ -92,6 +96,21 @@ async def test_a_wrong_certificate_is_refused_with_its_reason(case: str, tmp_pat
             assert words in error.message
             assert error.action
     assert b"".join(told) == b""
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_without_verification_each_of_them_hears_something(case: str, tmp_path: Path) -> None:
+    """The control: `told` stays empty above because of the certificate, and of nothing else."""
+    names, period, _, _ = CASES[case]
+    authority = Authority()
+    trusted = Authority("somebody else") if case == "another authority" else authority
+    async with (
+        server(tmp_path, authority, names, period) as (port, told),
+        clouds(port, trusted.pem, verified=False) as both,
+    ):
+        for cloud in both:
+            await failed(cloud, batch(1))
+    assert len([said for said in told if said]) == len(both)
 
 
 async def test_a_clock_that_may_be_wrong_is_named(tmp_path: Path) -> None:
