@@ -33,6 +33,7 @@ from agent.driver.contract import (
 )
 from agent.driver.figures import Figures, Measures
 from agent.driver.finding import Candidate, Finder, Mark, Place, Proof, Search, Sighting, Step
+from agent.driver.onlookers import Onlookers
 from agent.plan import Json
 from agent.sample import Instant, Sample, Value
 from agent.secret import Secret
@@ -55,6 +56,7 @@ __all__ = [
     "Mark",
     "Measures",
     "Monitors",
+    "Onlookers",
     "Opens",
     "Place",
     "Proof",

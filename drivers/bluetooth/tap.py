@@ -1,26 +1,13 @@
-"""Those who look on while the driver listens: whoever is too slow misses what is oldest."""
+"""What sensors of the plan say, for those who look on."""
 
-import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Mapping
-from typing import Final
+from collections.abc import Mapping
 
-from agent.driver import DeviceFault, Instant, Traffic, Value
+from agent.driver import DeviceFault, Instant, Onlookers, Traffic, Value
 from drivers.bluetooth.shapes import ServiceInfo
 
-KEPT: Final = 256  # advertisements for one who looks on
 
-Watcher = tuple[deque[Traffic], asyncio.Event]
-
-
-class Tap:
-    """Passes on what sensors of the plan say; costs nothing while nobody looks."""
-
-    def __init__(self) -> None:
-        self._watching: list[Watcher] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._watching)
+class Tap(Onlookers):
+    """Costs nothing while nobody looks."""
 
     def advertised(
         self,
@@ -34,7 +21,7 @@ class Tap:
             return
         means = "  ".join([*_written(values), f"{info.rssi} dBm"])
         why = fault.message if fault else ""
-        self._tell(Traffic(info.at, device, "", _hex(info), means, fault=why))
+        self.tell(Traffic(info.at, device, "", _hex(info), means, fault=why))
 
     def visited(
         self,
@@ -48,38 +35,7 @@ class Tap:
             return
         why = fault.message if fault else ""
         means = "  ".join(_written(values))
-        self._tell(Traffic(at, device, "", "", means, request="a visit", fault=why))
-
-    async def traffic(self) -> AsyncGenerator[Traffic, None]:
-        """Everything from now on, until `end`."""
-        waiting: deque[Traffic] = deque(maxlen=KEPT)
-        watcher = waiting, asyncio.Event()
-        self._watching.append(watcher)
-        try:
-            while True:
-                while waiting:
-                    yield waiting.popleft()
-                if watcher not in self._watching:
-                    return
-                watcher[1].clear()
-                await watcher[1].wait()
-        finally:
-            self._leave(watcher)
-
-    def end(self) -> None:
-        """The driver ends: nothing more is heard."""
-        for watcher in [*self._watching]:
-            self._leave(watcher)
-            watcher[1].set()
-
-    def _leave(self, watcher: Watcher) -> None:
-        if watcher in self._watching:
-            self._watching.remove(watcher)
-
-    def _tell(self, seen: Traffic) -> None:
-        for waiting, arrived in self._watching:
-            waiting.append(seen)
-            arrived.set()
+        self.tell(Traffic(at, device, "", "", means, request="a visit", fault=why))
 
 
 def _written(values: Mapping[str, Value]) -> list[str]:

@@ -1,20 +1,14 @@
 """Where others listen to the conversation on a line; costs nothing while nobody does."""
 
-import asyncio
-from collections.abc import AsyncGenerator
-from typing import Final
-
 from agent.clock import SystemClock
-from agent.driver import Instant, Traffic
+from agent.driver import Instant, Onlookers, Traffic
 from drivers.modbus.frames import Damaged, Silent
 from drivers.modbus.monitor import Telling
 from drivers.modbus.plan import Line
 from drivers.modbus.wire import Ask, Heard
 
-MOST_WAITING: Final = 256  # exchanges that a listener may be behind; a line has some 50 a second
 
-
-class Tap:
+class Tap(Onlookers):
     """Tells listeners of each exchange.
 
     Args:
@@ -22,27 +16,10 @@ class Tap:
     """
 
     def __init__(self, line: Line) -> None:
+        super().__init__()
         self._line = line
-        self._listeners: list[asyncio.Queue[Traffic | None]] = []
         self._telling: Telling | None = None
         self._clock: SystemClock | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self._listeners)
-
-    async def traffic(self) -> AsyncGenerator[Traffic, None]:
-        """Every exchange until `end`; who is too slow misses the oldest."""
-        queue: asyncio.Queue[Traffic | None] = asyncio.Queue(MOST_WAITING)
-        self._listeners.append(queue)
-        try:
-            while (traffic := await queue.get()) is not None:
-                yield traffic
-        finally:
-            self._listeners.remove(queue)
-
-    def end(self) -> None:
-        """The driver ends: nothing more passes."""
-        self._put(None)
 
     def heard(self, ask: Ask, heard: Heard) -> None:
         """An answer came."""
@@ -78,13 +55,7 @@ class Tap:
             ms=None if ms is None else round(ms, 1),
             fault=fault,
         )
-        self._put(traffic)
-
-    def _put(self, traffic: Traffic | None) -> None:
-        for queue in self._listeners:
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(traffic)
+        self.tell(traffic)
 
     def _now(self) -> Instant:
         if self._clock is None:
