@@ -34,6 +34,7 @@ from agent.driver.contract import (
 from agent.driver.figures import Figures, Measures
 from agent.driver.finding import Candidate, Finder, Mark, Place, Proof, Search, Sighting, Step
 from agent.driver.onlookers import Onlookers
+from agent.driver.serial_port import adapter, gone, identity, not_opened
 from agent.plan import Json
 from agent.sample import Instant, Sample, Value
 from agent.secret import Secret
@@ -74,4 +75,8 @@ __all__ = [
     "Traffic",
     "Value",
     "Writes",
+    "adapter",
+    "gone",
+    "identity",
+    "not_opened",
 ]

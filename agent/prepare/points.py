@@ -1,6 +1,7 @@
 """What every point of every profile may say beside its place, and what the daemon is told of it."""
 
-from typing import Final, Self
+from collections.abc import Iterator, Mapping
+from typing import Final, Self, TypeVar
 
 from pydantic import model_validator
 
@@ -34,6 +35,17 @@ class PointSettings(Settings):
             fix = "add  counter: yes  or delete  wraps_at:"
             refuse("only a counter starts again when it is full", fix=fix, code="wraps_at")
         return self
+
+
+Point = TypeVar("Point", bound=PointSettings)
+
+
+def switched_on(points: Mapping[str, Point], device: DeviceInput) -> Iterator[tuple[str, Point]]:
+    """Those of the profile that are not switched off for this device."""
+    overrides = device.settings.points
+    for name, point in points.items():
+        if name not in overrides or overrides[name].enabled:
+            yield name, point
 
 
 def range_of(

@@ -16,7 +16,7 @@ from agent.prepare.kinds import (
     Settings,
     Spot,
 )
-from agent.prepare.points import point_of, range_of
+from agent.prepare.points import point_of, range_of, switched_on
 from agent.prepare.types import Mac, SecretName, as_text, refuse, text
 from drivers.bluetooth.decoders import DECODERS
 from drivers.bluetooth.plan import Ask, Beacon, Pick, RadioPlan, Sensor
@@ -101,11 +101,7 @@ def _every_s(device: DeviceInput) -> float:
 
 
 def _points(device: DeviceInput) -> Iterator[tuple[str, BluetoothPoint]]:
-    """The points that are not switched off."""
-    overrides = device.settings.points
-    for name, point in _profile(device).points.items():
-        if name not in overrides or overrides[name].enabled:
-            yield name, point
+    return switched_on(_profile(device).points, device)
 
 
 def _pick(name: str, point: BluetoothPoint, device: DeviceInput) -> Pick:

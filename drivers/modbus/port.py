@@ -1,20 +1,16 @@
 """Opening, reading and losing a serial port: the only module that knows pyserial."""
 
 import contextlib
-import errno
 import fcntl
 import os
 import select
 import termios
-from pathlib import Path
 
 import serial  # type: ignore[import-untyped]  # pyserial has no types
 
-from agent.driver import ConnectionState, DriverError
+from agent.driver import ConnectionState, DriverError, gone, not_opened
 from drivers.modbus.plan import SerialPort
 
-COME_BACK = "Waiting for it to come back; nothing else to do after plugging it in."
-SHORTEST_SERIAL = 4  # of an adapter; a shorter last word of its name is part of the model
 WRITE_S = 1.0  # a driver that takes no bytes for so long is stuck
 MOST_NOISE = 4096  # bytes
 
@@ -49,7 +45,7 @@ class Port:
                 exclusive=True,
             )
         except (OSError, ValueError, termios.error) as error:  # SerialException is an OSError
-            raise _refused(place, error) from error
+            raise not_opened(place.port, error) from error
         _tune(port, place)
         _keep_out(port, termios.TIOCEXCL)
         self._serial, self.descriptor = port, port.fileno()
@@ -99,21 +95,6 @@ class Port:
         return bool(self.read(MOST_NOISE))
 
 
-def gone(port: str) -> DriverError:
-    """The adapter behind this port is not there."""
-    return DriverError(
-        ConnectionState.GONE, f"the adapter {adapter(port)} is gone", action=COME_BACK
-    )
-
-
-def adapter(port: str) -> str:
-    """What a person calls the adapter: its serial number where the name of the port has one."""
-    name = Path(port).name.partition("-if")[0]
-    number = name.rpartition("_")[2]
-    numbered = len(number) >= SHORTEST_SERIAL and any(c.isdigit() for c in number)
-    return number if "/by-id/" in port and numbered else port
-
-
 def _keep_out(port: serial.Serial, how: int) -> None:
     """Programs that do not ask for a lock are kept out by the kernel, until we let go."""
     with contextlib.suppress(OSError):  # the adapter may be gone already
@@ -133,20 +114,3 @@ def _tune(port: serial.Serial, place: SerialPort) -> None:
         message = f"{place.port} has no transmitter that the kernel can switch"
         action = "Remove `direction: kernel`, or use the port of the RS-485 board."
         raise DriverError(ConnectionState.GONE, message, action=action) from error
-
-
-def _refused(place: SerialPort, error: Exception) -> DriverError:
-    number = getattr(error, "errno", None)
-    if number in {errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK}:
-        message = f"{place.port} belongs to another program"
-        action = f"End the other program, or give it another adapter:  fuser -v {place.port}"
-        return DriverError(ConnectionState.BUSY, message, action=action)
-    if number == errno.EACCES:
-        message = f"{place.port} may not be opened by this user"
-        action = "Add the service's user to the group that owns the port, usually dialout."
-        return DriverError(ConnectionState.GONE, message, action=action)
-    if number in {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO}:
-        return gone(place.port)
-    message = f"{place.port} cannot be used as a serial port: {error}"
-    action = "Is it the right port, and does the adapter know this `line:`?  fieldpost scan serial"
-    return DriverError(ConnectionState.GONE, message, action=action)

@@ -14,10 +14,10 @@ import threading
 import time
 from typing import Any, Final
 
-from agent.driver import DriverError
+from agent.driver import DriverError, gone
 from drivers.modbus.frames import Damaged, Framing, Silent
 from drivers.modbus.plan import SerialPort
-from drivers.modbus.port import Port, gone
+from drivers.modbus.port import Port
 from drivers.modbus.wire import Ask, Heard
 
 FAST_BAUD: Final = 19200  # above it the silent interval is fixed

@@ -16,14 +16,17 @@ from agent.driver import (
     Secret,
     Sink,
     Traffic,
+    gone,
+    identity,
 )
+from agent.driver.serial_port import SYSTEM
 from agent.errors import DeviceNotFoundError, NotFoundError
 from agent.plan import from_json
 from drivers.serial_line.cycle import QUIET_NS, Cycle, Heard
 from drivers.serial_line.dsmr import Telegrams
 from drivers.serial_line.frames import Damage, Framer, Line
 from drivers.serial_line.plan import Found, LinePlan, Pick, Speaker
-from drivers.serial_line.port import SYSTEM, Port, gone, identity
+from drivers.serial_line.port import Port
 from drivers.serial_line.readers import framer_of, reader
 from drivers.serial_line.tap import Tap
 

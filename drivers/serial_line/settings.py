@@ -13,7 +13,7 @@ from agent.prepare.kinds import (
     Settings,
     Spot,
 )
-from agent.prepare.points import point_of, range_of
+from agent.prepare.points import point_of, range_of, switched_on
 from agent.prepare.types import SerialLine
 from drivers.serial_line.plan import LinePlan, Pick, Speaker
 from drivers.serial_line.profile import LinePoint, LinesProfile
@@ -68,11 +68,7 @@ def _profile(device: DeviceInput) -> LinesProfile:
 
 
 def _points(device: DeviceInput) -> Iterator[tuple[str, LinePoint]]:
-    """The points that are not switched off."""
-    overrides = device.settings.points
-    for name, point in _profile(device).points.items():
-        if name not in overrides or overrides[name].enabled:
-            yield name, point
+    return switched_on(_profile(device).points, device)
 
 
 def _pick(name: str, point: LinePoint, device: DeviceInput) -> Pick:

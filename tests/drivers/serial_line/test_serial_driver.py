@@ -8,11 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from agent.driver import ConnectionState, DeviceFault, DriverError, Quality, Reason
+from agent.driver import (
+    ConnectionState,
+    DeviceFault,
+    DriverError,
+    Quality,
+    Reason,
+    adapter,
+    identity,
+    not_opened,
+)
 from agent.errors import NotFoundError
 from drivers.serial_line.driver import LineDriver, Patience
 from drivers.serial_line.plan import LinePlan
-from drivers.serial_line.port import adapter, identity, refusal
 from tests.drivers.serial_line.lines import ROOM, WEATHER, line_plan, nmea
 from tests.drivers.serial_line.test_serial_dsmr import EXAMPLE, METER
 from tests.lab.pty import Pty
@@ -200,7 +208,7 @@ async def test_half_a_line_is_given_up_when_its_end_does_not_come(line: Pty) -> 
 
 
 def test_a_port_that_may_not_be_opened_names_the_group() -> None:
-    refused = refusal("/dev/ttyS9", PermissionError(13, "denied"))
+    refused = not_opened("/dev/ttyS9", PermissionError(13, "denied"))
     assert "dialout" in (refused.action or "")
 
 

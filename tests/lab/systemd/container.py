@@ -182,13 +182,13 @@ def _base() -> Path:
     shutil.rmtree(fresh, ignore_errors=True)
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
     options = ["--quiet", "--variant=minbase", f"--include={PACKAGES}", *excluded]
-    command = ["mmdebstrap", *options, SUITE, str(fresh), *_mirror()]
+    command = ["mmdebstrap", *options, SUITE, str(fresh), *mirror()]
     subprocess.run(command, check=True, timeout=MAKE_S)
     (fresh / "etc/machine-id").write_text("")
     return fresh.rename(base)
 
 
-def _mirror() -> list[str]:
+def mirror() -> list[str]:
     """Where this machine takes that release from, if it does."""
     asked = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)"]
     lines = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.splitlines()
