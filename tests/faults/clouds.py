@@ -49,9 +49,11 @@ async def tesaiot(
 
 
 @asynccontextmanager
-async def mqtt(port: int, *, answer_s: float = SOON_S, **more: str) -> AsyncIterator[MqttCloud]:
+async def mqtt(
+    port: int, *, answer_s: float = SOON_S, made_of: type[MqttCloud] = MqttCloud, **more: str
+) -> AsyncIterator[MqttCloud]:
     plan = mqtt_plan(port, **more)
-    cloud = MqttCloud(GATEWAY, plan, options_of(plan, {}), answer_s=answer_s)
+    cloud = made_of(GATEWAY, plan, options_of(plan, {}), answer_s=answer_s)
     try:
         yield cloud
     finally:

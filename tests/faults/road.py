@@ -161,7 +161,7 @@ class Road:
         there: list[int] = [values["n"] for values in archive.held.values()]
         put = set(range(1, self.put_count + 1))
         shown = {
-            each.record.values["n"]
+            int(each.record.values["n"])
             async for each in self.buffer.views.set_aside("cloud")
             if each.record
         }

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 import socket
 
 import pytest
@@ -11,9 +12,12 @@ from agent.cloud.mqtt.destination import MqttCloud, options_of
 from tests.cloud.conftest import mqtt_plan
 from tests.cloud.records import batch
 from tests.faults.clouds import http
+from tests.faults.resolving import ANSWERING, DEADLINE_S, HANGING
 from tests.lab.mosquitto import free_port
+from tests.lab.names import run_named
 from tests.lab.scripted import Scripted, echo
 
+AT_ONCE_S = 1.5  # a dead first address costs a quarter of a second
 NOWHERE = "no-such-host.invalid"  # RFC 6761: never resolves
 
 
@@ -38,6 +42,19 @@ async def test_nobody_there_is_told_at_once() -> None:
     async with http(f"http://127.0.0.1:{free_port()}") as cloud:
         with pytest.raises(Unreachable, match="refused"):
             await cloud.send(batch(1))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.usefixtures("own_network")
+@pytest.mark.parametrize("kind", ["sound", "blocking"])
+def test_a_resolver_that_hangs_holds_up_nobody_but_those_who_ask_it(kind: str) -> None:
+    told = json.loads(run_named("tests.faults.resolving", kind))
+    late = [name for name in ANSWERING if told[name][0] > AT_ONCE_S]
+    assert bool(late) is (kind == "blocking")
+    if kind == "sound":
+        assert all(said and took < DEADLINE_S + 1 for took, said in map(told.get, HANGING))
+        assert told["good.test"][1] == told["half.test"][1] == ""
+        assert "gone.test" in told["gone.test"][1]
 
 
 async def test_a_port_that_accepts_and_says_nothing_ends_by_the_deadline() -> None:

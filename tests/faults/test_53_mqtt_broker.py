@@ -1,16 +1,21 @@
 """Fault 53: brokers that restart, forget, never answer, are full, or have two of us."""
 
 import asyncio
+import contextlib
+import json
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
-from agent.cloud import Misconfigured, Unauthorized, Unreachable
+from agent.cloud import Batch, Misconfigured, Receipt, Unauthorized, Unreachable
 from agent.cloud.mqtt.destination import MqttCloud
+from agent.cloud.mqtt.link import Link, Session
 from tests.cloud.conftest import GATEWAY
 from tests.cloud.records import batch
 from tests.faults.clouds import mqtt
+from tests.faults.flaws import SENT_IS_ENOUGH
+from tests.faults.road import SOUND, Archive, Build, Identity, road
 from tests.lab.brokers import Client, ScriptedBroker, publishes
 from tests.lab.mosquitto import Broker, Reader
 from tests.lab.proxy import Proxy
@@ -31,15 +36,41 @@ async def test_a_broker_that_dies_is_found_again(tmp_path: Path) -> None:
         assert sorted(receipt.accepted) == [0, 1]
 
 
-async def test_a_message_that_is_never_acknowledged_is_not_delivered() -> None:
-    async def silent(client: Client) -> None:
-        client.accept()
-        while True:
-            await publishes(client)
+@pytest.mark.parametrize("build", [SOUND, SENT_IS_ENOUGH], ids=str)
+@pytest.mark.parametrize("kept", [False, True], ids=["and lost", "and kept"])
+async def test_what_is_never_acknowledged_goes_again(build: Build, *, kept: bool) -> None:
+    archive = Archive()
+    lives: list[Client] = []
 
-    async with ScriptedBroker(silent) as broker, mqtt(broker.port, answer_s=0.5) as cloud:
-        with pytest.raises(Unreachable, match="not answered"):
-            await cloud.send(batch(2))
+    async def silent_at_first(client: Client) -> None:
+        client.accept()
+        lives.append(client)
+        mute = len(lives) == 1
+        while True:
+            packet_id, body = await publishes(client)
+            if kept or not mute:
+                held = receives(archive, body)
+                archive.answered |= set() if mute else held
+            if not mute:
+                client.acknowledge(packet_id)
+
+    async with (
+        ScriptedBroker(silent_at_first) as broker,
+        mqtt(broker.port, answer_s=0.5, payload="samples", compress="") as cloud,
+        road(cloud, archive, build) as way,
+    ):
+        await way.put(20)
+        await way.through(8)
+        found = await way.judge()
+    assert found == [] if kept and build is not SOUND else build.caught(found)
+
+
+def receives(archive: Archive, body: bytes) -> set[Identity]:
+    """Hold what a message carries."""
+    document = json.loads(body[body.index(b"{") :])
+    return {
+        archive.take(document["epoch"], one["seq"], one["values"]) for one in document["samples"]
+    }
 
 
 async def test_a_message_that_is_acknowledged_twice_is_delivered_once() -> None:
@@ -83,39 +114,77 @@ async def test_a_payload_that_is_judged_invalid_is_set_aside() -> None:
     assert sorted(receipt.refused) == [0, 1]
 
 
+class Overtakes(MqttCloud):
+    """Heeds neither the receive maximum nor the largest packet."""
+
+    async def _publish(self, link: Link, batch: Batch) -> Receipt:
+        self._session = link._session = Session(present=True)  # noqa: SLF001 - a bad build
+        return await super()._publish(link, batch)
+
+
+class Fights(MqttCloud):
+    """Takes its name back whenever somebody else has it."""
+
+    async def _bury(self, _: Link) -> None:
+        self._link = None
+
+
 async def test_no_more_is_in_flight_than_the_broker_takes() -> None:
+    assert await delivered_one_at_a_time(MqttCloud) == [0, 1, 2, 3]
+
+
+async def test_more_in_flight_than_the_broker_takes_is_caught() -> None:
+    with pytest.raises(Unreachable):
+        await delivered_one_at_a_time(Overtakes)
+
+
+async def delivered_one_at_a_time(kind: type[MqttCloud]) -> list[int]:
+    """What is accepted by a broker that hangs up on a second message before its PUBACK."""
+
     async def one_at_a_time(client: Client) -> None:
         client.accept(RECEIVE_MAXIMUM_1)
         while True:
             packet_id, _ = await publishes(client)
-            with pytest.raises(TimeoutError):
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.05):
                     await publishes(client)
+                    return
             client.acknowledge(packet_id)
 
-    async with ScriptedBroker(one_at_a_time) as broker, mqtt(broker.port) as cloud:
+    async with ScriptedBroker(one_at_a_time) as broker, mqtt(broker.port, made_of=kind) as cloud:
         sent = batch(4)
         renamed = [
             type(one)(one.epoch, one.seq, f"d{one.seq}", one.time_ns, one.values)
             for one in sent.records
         ]
         receipt = await cloud.send(type(sent)(renamed))
-    assert sorted(receipt.accepted) == [0, 1, 2, 3]
+    return sorted(receipt.accepted)
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
 async def test_two_of_the_same_name_do_not_fight(tmp_path: Path, version: str) -> None:
-    told: list[Misconfigured] = []
-    async with AsyncExitStack() as stack:
-        broker = await stack.enter_async_context(Broker(tmp_path))
-        both = [
-            await stack.enter_async_context(mqtt(broker.port, version=version)) for _ in range(2)
-        ]
-        for first in range(1, 12, 2):
-            told += [error for cloud in both if (error := await conflict(cloud, first))]
+    told = await under_one_name(tmp_path, MqttCloud, version)
     assert told
     assert f"'{GATEWAY}'" in told[0].message
     assert "client_id" in (told[0].action or "")
+
+
+async def test_two_that_fight_are_caught(tmp_path: Path) -> None:
+    assert await under_one_name(tmp_path, Fights, "5") == []
+
+
+async def under_one_name(folder: Path, kind: type[MqttCloud], version: str) -> list[Misconfigured]:
+    """What two gateways of one name say while they send in turn."""
+    told: list[Misconfigured] = []
+    async with AsyncExitStack() as stack:
+        broker = await stack.enter_async_context(Broker(folder))
+        both = [
+            await stack.enter_async_context(mqtt(broker.port, version=version, made_of=kind))
+            for _ in range(2)
+        ]
+        for first in range(1, 12, 2):
+            told += [error for cloud in both if (error := await conflict(cloud, first))]
+    return told
 
 
 async def conflict(cloud: MqttCloud, first: int) -> Misconfigured | None:

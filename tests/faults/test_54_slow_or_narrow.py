@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.cloud import Batch, Unreachable
+from agent.cloud import Batch, Receipt, Unreachable
+from agent.cloud.mqtt.destination import MqttCloud
+from agent.cloud.mqtt.link import Link, Session
 from tests.cloud.conftest import BrokerPeer
 from tests.cloud.records import batch, ids, record
 from tests.faults.clouds import mqtt
@@ -25,6 +27,24 @@ async def test_a_batch_is_split_to_what_the_broker_takes(tmp_path: Path) -> None
         assert sorted(receipt.accepted) == list(range(60))
         arrived = await BrokerPeer(cloud, proxy, reader).arrived(60)
     assert sorted(name for name, _, _ in arrived) == sorted(ids(sent))
+
+
+class Overfills(MqttCloud):
+    """Does not heed the largest packet a broker takes."""
+
+    async def _publish(self, link: Link, batch: Batch) -> Receipt:
+        self._session = Session(present=True)
+        return await super()._publish(link, batch)
+
+
+async def test_a_batch_that_is_not_split_is_caught(tmp_path: Path) -> None:
+    lines = ["allow_anonymous true", "max_packet_size 600"]
+    async with (
+        Broker(tmp_path, lines) as broker,
+        mqtt(broker.port, compress="", made_of=Overfills) as cloud,
+    ):
+        with pytest.raises(Unreachable):
+            await cloud.send(batch(60))
 
 
 async def test_a_record_that_fits_no_packet_is_set_aside_and_the_rest_goes(tmp_path: Path) -> None:

@@ -25,6 +25,13 @@ def loop_devices() -> None:
 
 
 @pytest.fixture
+def own_network() -> None:
+    """Root, unshare and iproute2: a network of our own."""
+    if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"):
+        missing("root, unshare and iproute2")
+
+
+@pytest.fixture
 def ram_for_exile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for stores whose disk does not answer, so that none lands in /dev/shm."""
     folder = tmp_path / "runtime"
