@@ -11,6 +11,8 @@ from agent.cli import files
 from agent.cli.failure import BAD_CONFIGURATION, FOUND
 from agent.cli.session import Session
 from agent.cli.verb import verb
+from agent.client import state_dir
+from agent.driver.learned import FILE as FILE_LEARNED
 from agent.errors import FieldpostError
 from agent.plan import Plan, to_json
 from agent.prepare import edits, report
@@ -44,7 +46,8 @@ def check(session: Session, **options: Unpack[Options]) -> int:
     path = options["file"] or session.config_path
     if options["fix_tabs"]:
         _fix_tabs(session, path)
-    outcome = compile_file(path, offline=options["offline"])
+    learned = None if options["offline"] else state_dir(session.state) / FILE_LEARNED
+    outcome = compile_file(path, offline=options["offline"], learned=learned)
     if session.json:
         session.document("check", _document(path, outcome))
     elif options["format"] == "human":
@@ -72,6 +75,8 @@ def _tell(session: Session, path: Path, outcome: Outcome) -> None:
         session.write(report.human(outcome.problems))
     if outcome.plan is not None and not report.count(outcome.problems, Severity.ERROR):
         session.write(report.verdict(str(path), outcome.plan))
+        for fact in outcome.facts:
+            session.write(f"  {fact}")
     if report.count(outcome.problems, Severity.ERROR) or report.count(
         outcome.problems, Severity.WARNING
     ):
@@ -81,7 +86,8 @@ def _tell(session: Session, path: Path, outcome: Outcome) -> None:
 def _document(path: Path, outcome: Outcome) -> dict[str, object]:
     problems = [orjson.loads(line) for line in report.as_json(outcome.problems).splitlines()]
     return {"file": str(path), "usable": outcome.plan is not None,
-            "counts": _counts(outcome.plan), "problems": problems}  # fmt: skip
+            "counts": _counts(outcome.plan), "facts": list(outcome.facts),
+            "problems": problems}  # fmt: skip
 
 
 def _counts(plan: Plan | None) -> dict[str, int] | None:

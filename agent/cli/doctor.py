@@ -20,6 +20,7 @@ AREAS: Mapping[str, str] = {
     "N": "Network", "U": "Cloud", "H": "Gateway",
 }  # fmt: skip
 MARKS: Mapping[str, str] = {"pass": "[ok]", "note": "[note]", "warn": "[warn]", "fail": "[FAIL]"}
+DEAREST = 3  # devices that are told with what they cost their line
 AREA_WIDTH, MARK_WIDTH = 15, 8
 WELL = frozenset({"ok", "starting", "off"})
 
@@ -86,6 +87,7 @@ def _well(snapshot: Json) -> Iterator[Finding]:
             area = "B" if found["kind"] == "bluetooth" else "S"
             text = f"{name}: {found['kind']} at {found['place']}{_busy(found)}"
             yield Finding(area, "pass", text)
+            yield from _refusals(found)
     devices = snapshot["devices"].values()
     well = [device["id"] for device in devices if device["state"] == "ok"]
     if well:
@@ -98,7 +100,25 @@ def _well(snapshot: Json) -> Iterator[Finding]:
 
 def _busy(connection: Json) -> str:
     busy = connection.get("busy_ratio")
-    return "" if busy is None else f", busy {busy * 100:.0f} %"
+    if busy is None:
+        return ""
+    costs = sorted(connection.get("by_device", {}).items(), key=lambda item: -item[1]["busy_ratio"])
+    dearest = ", ".join(_cost(name, cost) for name, cost in costs[:DEAREST])
+    return f", busy {busy * 100:.0f} %" + (f": {dearest}" if dearest else "")
+
+
+def _cost(device: str, cost: Json) -> str:
+    latency_ms = cost["latency_ms"]
+    after = "" if latency_ms is None else f" (answers after {latency_ms:.0f} ms)"
+    return f"{device} {cost['busy_ratio'] * 100:.0f} %{after}"
+
+
+def _refusals(connection: Json) -> Iterator[Finding]:
+    for device, cost in connection.get("by_device", {}).items():
+        if cost["refused"]:
+            ranges = ", ".join(cost["refused"])
+            text = f"{device} refuses {ranges} in one request; it is asked in parts"
+            yield Finding("D", "note", text, "fieldpost check  plans it so for good")
 
 
 def _configuration(status: Json) -> Finding:

@@ -11,6 +11,7 @@ from agent.daemon.buffer.opening import SOUND, Build
 from agent.daemon.health import Configuration, Health, Queue, Store, Surroundings
 from agent.daemon.history import History
 from agent.daemon.intake import Intake
+from agent.daemon.learned import Lessons
 from agent.daemon.plans import Applied
 from agent.daemon.supervisor import Supervisor
 from agent.daemon.uplink import Uplink
@@ -52,6 +53,7 @@ class Gateway:
         self.history = History(plan, clock)
         self.vitals = Vitals(state, clock, lambda: self.buffer.facts().written_bytes)
         self.intake = Intake(plan, clock, self.health, self.history, self.buffer.put)
+        self.lessons = Lessons(state, plan, clock)
         self.supervisors = dict(self._supervisors(config_dir))
         self.uplinks: dict[str, Uplink] = {}
         self._config_dir = config_dir
@@ -74,6 +76,7 @@ class Gateway:
         self.vitals.look()
         around = self.surroundings()
         self.health.look(around)
+        self.lessons.look(around.figures)
         self.line = self.health.line(around)
 
     def to_send(self, destination: str) -> bool:

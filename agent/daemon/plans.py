@@ -17,6 +17,7 @@ import agent
 from agent import logging
 from agent.clock import Clock
 from agent.daemon.programs import program
+from agent.driver.learned import FILE
 from agent.errors import FieldpostError
 from agent.plan import FORMAT, Plan, from_json, overrides_digest, to_json
 
@@ -62,6 +63,7 @@ class Plans:
     def __init__(self, config: Path, state: Path, clock: Clock) -> None:
         self.config = config
         self._folder = state / "config"
+        self._learned = state / FILE
         self._clock = clock
 
     async def obtain(self) -> Applied:
@@ -98,7 +100,9 @@ class Plans:
 
     async def _compile(self) -> tuple[Plan | None, str]:
         child = await asyncio.create_subprocess_exec(
-            *program("agent.prepare", "--config", str(self.config)),
+            *program(
+                "agent.prepare", "--config", str(self.config), "--learned", str(self._learned)
+            ),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -17,6 +17,11 @@ class Figures:
         overruns: scheduled reads that were skipped because the wire was busy for too long.
         answers_s: by device, the median of how long its newest answers took: from the end of the
             question to the end of the answer.
+        latency_s: by device, the median of how long its newest answers took to begin: from
+            how long they took, less their bytes on the wire.
+        shares: by device, its part of `busy`.
+        refused: by device, what it does not give with one request although it gives the parts:
+            `holding 0-71`.
         polls: how many scheduled reads took how long: one number for each of `EDGES_S`, and one
             for those that were longer.
         polls_s: what all of them took together.
@@ -25,6 +30,9 @@ class Figures:
     busy: float
     overruns: int = 0
     answers_s: Mapping[str, float] = field(default_factory=dict)
+    latency_s: Mapping[str, float] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
+    refused: Mapping[str, Sequence[str]] = field(default_factory=dict)
     polls: Sequence[int] = ()
     polls_s: float = 0.0
 

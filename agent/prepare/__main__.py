@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 with a plan on standard output; 78 without one; 75 when the store could not be made.
     """
     wanted = _parser().parse_args(arguments)
-    outcome = prepare(wanted.config, offline=wanted.offline)
+    outcome = prepare(wanted.config, offline=wanted.offline, learned=wanted.learned)
     sys.stderr.write(FORMATS[wanted.format](outcome.problems))
     if outcome.plan is None:
         return NO_PLAN
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, default=Path(default), metavar="FILE")
     parser.add_argument("--format", choices=sorted(FORMATS), default="human")
     parser.add_argument("--offline", action="store_true", help="leave secrets and ports unchecked")
+    parser.add_argument("--learned", type=Path, metavar="FILE", help="what the daemon has learned")
     parser.add_argument("--store", type=Path, metavar="DIR", help="make or migrate the store too")
     return parser
 

@@ -12,11 +12,12 @@ from pydantic import ValidationError
 
 import agent
 from agent import plan
+from agent.driver.learned import Learned, recalled
 from agent.plan import Json, Plan
 from agent.prepare import checks, machine
 from agent.prepare.devices import Devices
 from agent.prepare.findings import Findings
-from agent.prepare.kinds import DeviceInput, Replays
+from agent.prepare.kinds import Compiled, DeviceInput, Replays
 from agent.prepare.layers import override
 from agent.prepare.models import Gateway, Status
 from agent.prepare.profiles import Shelf
@@ -39,10 +40,12 @@ class Outcome:
         plan: None when the file cannot be used.
         problems: in the order of the file; a plan may come with warnings, and with errors of the
             machine (a secret that is not stored), which are no reason not to start.
+        facts: what the plan costs, a sentence for each connection that can tell.
     """
 
     plan: Plan | None
     problems: tuple[Located, ...]
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def prepare(
     config: Path,
     *,
     offline: bool = False,
+    learned: Path | None = None,
     kinds: Kinds | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Outcome:
@@ -67,6 +71,7 @@ def prepare(
     Args:
         config: the file; profiles and secrets are looked up beside it.
         offline: leave out what only this machine knows.
+        learned: what a daemon has learned of the devices.
         kinds: of connections and destinations; those installed.
         environment: where `FIELDPOST_…` overrides come from.
     """
@@ -81,24 +86,28 @@ def prepare(
     findings.add([*tidied.problems, *layered.problems])
     shelf = Shelf(config.parent)
     kinds = kinds or installed()
-    found = _read(layered.tree, kinds, shelf, findings)
+    found = _read(layered.tree, kinds, shelf, findings, recalled(learned))
     origin = plan.Origin(
         program=agent.__version__,
         files=_files(config, document.source.sha256, shelf),
         environment=plan.overrides_digest(environment),
         overrides=sorted(".".join(path) for path in layered.variables),
     )
-    result = _compiled(found, origin, kinds, findings)
+    lines = _lines(found, findings)
+    result = _planned(found, lines, origin, kinds, findings)
     if not offline:
         findings.add(machine.secrets(_secrets(found), config.parent))
         findings.add(machine.adapters(found.wires.values()))
-    return Outcome(None if findings.refuses() else result, findings.sorted())
+    facts = tuple(fact for line in lines.values() for fact in line.facts)
+    return Outcome(None if findings.refuses() else result, findings.sorted(), facts)
 
 
-def _read(tree: Json, kinds: Kinds, shelf: Shelf, findings: Findings) -> Read:
+def _read(
+    tree: Json, kinds: Kinds, shelf: Shelf, findings: Findings, learned: Mapping[str, Learned]
+) -> Read:
     gateway = findings.validated(Gateway, tree, ())
     wires = connections(tree, kinds, findings)
-    inputs = Devices(wires, kinds, shelf, findings).read(tree)
+    inputs = Devices(wires, kinds, shelf, findings, learned).read(tree)
     targets = destinations(tree, kinds, findings)
     findings.add(checks.ports(wires.values()))
     findings.add(checks.names(tree["devices"] if isinstance(tree.get("devices"), dict) else ()))
@@ -117,19 +126,30 @@ def _status(tree: Json) -> Status:
         return Status()
 
 
-def _compiled(found: Read, origin: plan.Origin, kinds: Kinds, findings: Findings) -> Plan | None:
-    lines: dict[str, plan.Connection] = {}
-    devices: dict[str, plan.Device] = {}
+def _lines(found: Read, findings: Findings) -> Mapping[str, Compiled]:
+    """Every connection whose settings are right, with its devices."""
+    lines = {}
     for name, wire in found.wires.items():
-        if wire.settings is None:
-            continue
-        compiled = wire.kind.compile(name, wire.settings, found.inputs[name])
-        findings.add(compiled.problems)
-        devices.update(compiled.devices)
-        opens = kinds.opens[wire.says]
-        lines[name] = plan.Connection(
-            name, wire.says, opens, compiled.place, compiled.spec, compiled.secrets
+        if wire.settings is not None:
+            lines[name] = wire.kind.compile(name, wire.settings, found.inputs[name])
+            findings.add(lines[name].problems)
+    return lines
+
+
+def _planned(
+    found: Read,
+    lines: Mapping[str, Compiled],
+    origin: plan.Origin,
+    kinds: Kinds,
+    findings: Findings,
+) -> Plan | None:
+    wired = {}
+    for name, line in lines.items():
+        says = found.wires[name].says
+        wired[name] = plan.Connection(
+            name, says, kinds.opens[says], line.place, line.spec, line.secrets
         )
+    devices = {name: device for line in lines.values() for name, device in line.devices.items()}
     if found.gateway is None:
         return None
     site = _site(found.gateway)
@@ -140,7 +160,7 @@ def _compiled(found: Read, origin: plan.Origin, kinds: Kinds, findings: Findings
         origin=origin,
         site=site,
         devices=in_order,
-        connections=lines,
+        connections=wired,
         destinations=dict(_destinations(found, site, in_order, findings)),
         status=plan.Status(**dict(found.gateway.status)),
         health=_health(found.gateway),

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from agent.driver.learned import Learned
 from agent.plan import Json
 from agent.prepare.explain import explain
 from agent.prepare.findings import Findings
@@ -28,8 +29,14 @@ class Devices:
     """Reads devices against the connection each is on and the profile each names."""
 
     def __init__(
-        self, wires: Mapping[str, Wire], kinds: Kinds, shelf: Shelf, findings: Findings
+        self,
+        wires: Mapping[str, Wire],
+        kinds: Kinds,
+        shelf: Shelf,
+        findings: Findings,
+        learned: Mapping[str, Learned],
     ) -> None:
+        self._learned = learned
         self._wires = wires
         self._kinds = kinds
         self._shelf = shelf
@@ -61,7 +68,7 @@ class Devices:
         if settings is None or settled is None:
             return None
         self._findings.add(_points(name, settings, settled, profile.name))
-        return DeviceInput(name, settings, settled)
+        return DeviceInput(name, settings, settled, self._learned.get(name))
 
     def _family(self, profile: Profile) -> ConnectionKind | None:
         """The kind of connection a profile is made for; told when there is none."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agent import plan
 from agent.driver import Asker, Finder, Mark, Proof, Reads
+from agent.driver.learned import Learned
 from agent.plan import Json
 from agent.prepare.types import Interval, Margin, Number, Rate, Seconds, Switch
 
@@ -77,7 +78,8 @@ class Problem:
         path: keys from the top of the file: ("devices", "oven-meter", "address").
         message: one plain sentence; names the user's own object.
         note: facts beside it; printed behind `= `.
-        fix: what to write instead; printed behind `= fix: `.
+        fix: what to write instead; printed behind `= fix: `. `{fieldpost}` in it becomes the
+            command that means this very file, with `--config` where one is needed.
     """
 
     path: tuple[str, ...]
@@ -96,11 +98,13 @@ class DeviceInput:
     Attributes:
         settings: an instance of the kind's `device` model.
         profile: an instance of the kind's `profile` model, `extends:` already merged.
+        learned: of a device of this name; it may have been on another connection or address.
     """
 
     name: str
     settings: DeviceSettings
     profile: ProfileSettings
+    learned: Learned | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ class Compiled:
             devices given, disabled ones too.
         secrets: names of secrets the driver will be given.
         problems: cross-checks of this kind (duplicate address, bus time, …).
+        facts: sentences about what the plan costs, for `check`.
     """
 
     place: str
@@ -121,6 +126,7 @@ class Compiled:
     devices: Mapping[str, plan.Device]
     secrets: Sequence[str] = ()
     problems: Sequence[Problem] = ()
+    facts: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

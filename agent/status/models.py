@@ -53,6 +53,14 @@ class Health(Model):
     problems: list[Problem]
 
 
+class Cost(Model):
+    """What one device costs its connection; `refused`: what it does not give with one request."""
+
+    busy_ratio: float
+    latency_ms: float | None
+    refused: list[str]
+
+
 class Connection(Model):
     """One wire or radio."""
 
@@ -63,6 +71,7 @@ class Connection(Model):
     action: str | None
     busy_ratio: float | None = None
     overruns_total: int | None = None
+    by_device: dict[str, Cost] = Field(default_factory=dict)
 
 
 class Destination(Model):

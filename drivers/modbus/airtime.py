@@ -19,10 +19,10 @@ NICE_S: Final = (
 )  # fmt: skip
 
 
-def request_s(block: Block, port: SerialPort, gap_s: float) -> float:
-    """Seconds of the line for one request and its answer."""
+def request_s(block: Block, port: SerialPort | None) -> float:
+    """Seconds of the line for one request and its answer; nothing on a network."""
     data = (block.count + 7) // 8 if block.table.of_bits else 2 * block.count
-    return (CHARACTERS + data) * port.character_s + gap_s
+    return (CHARACTERS + data) * port.character_s if port else 0.0
 
 
 def share(rounds: Sequence[Round], price: Mapping[int, float]) -> float:

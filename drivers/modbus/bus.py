@@ -58,7 +58,8 @@ class Bus:
     def __init__(self, line: Line, wire: Wire | None = None) -> None:
         self._wire = wire or wire_of(line)
         self.tap = Tap(line)
-        self.measured = Measured(unit.device for unit in line.units)
+        self.measured = Measured([unit.device for unit in line.units])
+        self._character_s = line.serial.character_s if line.serial else 0.0
         self._line = line
         self._turns = Turns()
         self._users = 0
@@ -113,7 +114,7 @@ class Bus:
             DriverError: the line was lost; the same.
         """
         ask = Ask(request, unit.timeout_s, unit.gap_s, repeatable=False)
-        return await self._exchange(ask, first=True)
+        return await self._exchange(unit, ask, first=True)
 
     async def elsewise(self, place: SerialPort, unit: Unit, request: Request) -> Heard:
         """One request with the port set differently; nobody else is asked meanwhile.
@@ -137,11 +138,12 @@ class Bus:
             self._turns.give()
 
     async def _answer(self, unit: Unit, ask: Ask, *, first: bool) -> Heard:
-        heard = await self._exchange(ask, first=first)
-        self.measured.answered(unit.device, heard.took_s)
+        heard = await self._exchange(unit, ask, first=first)
+        talked_s = len(heard.answered) * self._character_s
+        self.measured.answered(unit.device, heard.took_s, talked_s)
         return heard
 
-    async def _exchange(self, ask: Ask, *, first: bool) -> Heard:
+    async def _exchange(self, unit: Unit, ask: Ask, *, first: bool) -> Heard:
         if not self._turns.take_at_once():
             await self._turns.take(first=first)
         time = asyncio.get_running_loop().time
@@ -149,7 +151,7 @@ class Bus:
         try:
             return await (self._overheard(ask) if self.tap else self._wire.exchange(ask))
         finally:
-            self.measured.used(began_s, time())
+            self.measured.used(began_s, time(), unit.device)
             self._turns.give()
 
     async def _overheard(self, ask: Ask) -> Heard:

@@ -1,7 +1,7 @@
 """One device, its profile and its overrides → what the driver reads of it; `prepare` alone."""
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from agent.driver import Mark
@@ -9,10 +9,20 @@ from agent.prepare.kinds import DeviceInput, ProfileSettings
 from agent.prepare.points import range_of
 from drivers.modbus import airtime
 from drivers.modbus.codec import HIDDEN
-from drivers.modbus.layout import Field, block_of
+from drivers.modbus.layout import Field, block_of, pieces
 from drivers.modbus.merge import Cost, Limits, merge
-from drivers.modbus.plan import Companion, Conversion, Model, Operation, Order, Round, Table, Unit
-from drivers.modbus.profile import ModbusPoint, ModbusProfile, Where
+from drivers.modbus.plan import (
+    Block,
+    Companion,
+    Conversion,
+    Model,
+    Operation,
+    Order,
+    Round,
+    Table,
+    Unit,
+)
+from drivers.modbus.profile import ModbusPoint, ModbusProfile, Where, ranges
 from drivers.modbus.requests import read_request
 from drivers.modbus.shape import DIGITS_A_REGISTER, FLOATS, SIGNED, Shape
 
@@ -22,14 +32,21 @@ FULL_BITS: Final = {"H": 16, "I": 32, "Q": 64}  # counters in signed registers s
 BYTEWISE: Final = {Order.CDAB: Order.ABCD, Order.DCBA: Order.BADC}  # text has no word order
 
 
-def unit_of(device: DeviceInput, address: int, patience_s: tuple[float, float], cost: Cost) -> Unit:
+def unit_of(
+    device: DeviceInput,
+    address: int,
+    patience_s: tuple[float, float],
+    cost: Cost,
+    refused: Sequence[str] = (),
+) -> Unit:
     """What the driver needs to know of one enabled device.
 
     Args:
         device: its settings and profile.
         address: its unit id.
         patience_s: timeout and gap of the connection.
-        cost: of a request on this connection.
+        cost: of a request to it.
+        refused: ranges that it does not give with one request, as `Figures.refused` has them.
     """
     profile = profile_of(device)
     points = [*points_of(device)]
@@ -40,7 +57,7 @@ def unit_of(device: DeviceInput, address: int, patience_s: tuple[float, float], 
         profile=device.settings.profile,
         timeout_s=max(timeout_s, profile.timeout or 0.0),
         gap_s=max(gap_s, profile.gap),
-        rounds=_rounds(device, points, cost),
+        rounds=_rounds(device, points, cost, ranges(", ".join(refused)) if refused else {}),
         points=[name for name, _ in points],
         conversions=conversions_of(points),
         units={name: point.unit for name, point in points if point.unit},
@@ -109,7 +126,10 @@ def fields_of_profile(points: Sequence[tuple[str, ModbusPoint]], order: Order) -
 
 
 def _rounds(
-    device: DeviceInput, points: Sequence[tuple[str, ModbusPoint]], cost: Cost
+    device: DeviceInput,
+    points: Sequence[tuple[str, ModbusPoint]],
+    cost: Cost,
+    refused: Mapping[Table, Sequence[tuple[int, int]]],
 ) -> list[Round]:
     """The requests for every mixture of intervals that can fall due together."""
     profile = profile_of(device)
@@ -120,9 +140,20 @@ def _rounds(
         due = [(name, point) for name, point in points if every[name] in mixture]
         fields = [*fields_of_profile(due, profile.order)]
         parts = _apart(fields, _models(profile))
-        blocks = [block_of(group) for part in parts for group in merge(part, cost, limits)]
-        rounds.append(Round(mixture, blocks))
+        whole = [block_of(group) for part in parts for group in merge(part, cost, limits)]
+        rounds.append(Round(mixture, [*_in_pieces(whole, refused)]))
     return rounds
+
+
+def _in_pieces(
+    blocks: Iterable[Block], refused: Mapping[Table, Sequence[tuple[int, int]]]
+) -> Iterator[Block]:
+    """The blocks, those that hold a refused range cut as the driver has cut them."""
+    for block in blocks:
+        last = block.start + block.count - 1
+        held = any(block.start <= a and b <= last for a, b in refused.get(block.table, ()))
+        parts = pieces(block) if held else [block]
+        yield from parts if len(parts) == 1 else _in_pieces(parts, refused)
 
 
 def _models(profile: ModbusProfile) -> list[Model]:

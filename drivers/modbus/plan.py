@@ -113,6 +113,11 @@ class Block:
     count: int
     layers: Sequence[Layer]
 
+    @property
+    def written(self) -> str:
+        """As a profile writes a range: `holding 0-71`."""
+        return f"{self.table} {self.start}-{self.start + self.count - 1}"
+
 
 @dataclass(frozen=True, slots=True)
 class Round:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 from agent import plan
+from agent.driver.learned import Learned
 from agent.prepare.kinds import (
     Compiled,
     ConnectionKind,
@@ -26,7 +27,7 @@ from agent.prepare.types import (
     SerialLine,
     whole_between,
 )
-from drivers.modbus import airtime
+from drivers.modbus import airtime, load
 from drivers.modbus.borrowed import Borrowed
 from drivers.modbus.compile import every_of, full_at, marks, points_of, unit_of
 from drivers.modbus.finder import ModbusFinder
@@ -40,11 +41,7 @@ STABLE = "/dev/serial/"
 NUMBERED = ("/dev/ttyUSB", "/dev/ttyACM")
 PORT = 502
 SECURE_PORT = 802
-LATENCY_S = 0.05  # of a meter's own thinking, until it is learned at run time
-ROUND_TRIP_S = 0.004  # of a request on a local network, with what it costs us
 NETWORK_REGISTER_S = 1e-6
-FULL, BUSY = 1.0, 0.8
-SPEEDS = (9600, 19200, 38400, 57600, 115200)
 
 
 class RtuSettings(Settings):
@@ -92,10 +89,9 @@ def compile_rtu(name: str, settings: Settings, devices: Sequence[DeviceInput]) -
     )
     gap_s = max(settings.gap, silence_s(port))
     character = port.character_s
-    cost = Cost(airtime.CHARACTERS * character + gap_s + LATENCY_S / 5, 2 * character)
-    units = _units(devices, settings.timeout, settings.gap, cost)
+    cost = Cost(airtime.CHARACTERS * character + gap_s, 2 * character)
+    units = _units(name, devices, (settings.timeout, settings.gap), (cost, load.THINKS_S / 5))
     problems = [*_port(name, settings.port), *_addresses(name, devices)]
-    problems += _load(name, port, settings.gap, units)
     spec = Line(
         name, settings.framing, settings.gap, units, serial=port, timeout_s=settings.timeout
     )
@@ -114,8 +110,8 @@ def compile_tcp(name: str, settings: Settings, devices: Sequence[DeviceInput]) -
         settings.certificate,
         settings.private_key,
     )
-    cost = Cost(ROUND_TRIP_S, NETWORK_REGISTER_S)
-    units = _units(devices, settings.timeout, settings.gap, cost)
+    cost = Cost(0.0, NETWORK_REGISTER_S)
+    units = _units(name, devices, (settings.timeout, settings.gap), (cost, load.ROUND_TRIP_S))
     spec = Line(name, settings.framing, settings.gap, units, host=host, timeout_s=settings.timeout)
     problems = [*_addresses(name, devices), *_security(name, settings)]
     return _compiled(name, spec, devices, problems, _secrets(settings))
@@ -128,12 +124,16 @@ def _compiled(
     problems: Sequence[Problem],
     secrets: Sequence[str] = (),
 ) -> Compiled:
+    known = {device.name: learned(name, device) for device in devices}
+    thinks = {n: k.latency_s for n, k in known.items() if k and k.latency_s is not None}
+    parts = load.parts_of(spec, thinks)
     return Compiled(
         place=spec.place,
         spec=plan.to_json(spec),
         devices={device.name: _device(name, device) for device in devices},
         secrets=secrets,
-        problems=problems,
+        problems=[*problems, *load.problems(spec, parts), *refusals(name, devices)],
+        facts=[load.fact(spec, parts)] if parts else [],
     )
 
 
@@ -168,10 +168,44 @@ def _security(name: str, settings: TcpSettings) -> Iterator[Problem]:
 
 
 def _units(
-    devices: Sequence[DeviceInput], timeout_s: float, gap_s: float, cost: Cost
+    connection: str,
+    devices: Sequence[DeviceInput],
+    patience_s: tuple[float, float],
+    price: tuple[Cost, float],
 ) -> list[Unit]:
-    enabled = [d for d in devices if d.settings.enabled and _address(d) is not None]
-    return [unit_of(d, _address(d) or 0, (timeout_s, gap_s), cost) for d in enabled]
+    """The enabled ones; a request costs what the connection takes, and what the device thinks."""
+    units = []
+    for device in devices:
+        address = _address(device)
+        if device.settings.enabled and address is not None:
+            known = learned(connection, device) or Learned(connection, str(address))
+            cost, thinks_s = price
+            thinks_s = thinks_s if known.latency_s is None else known.latency_s
+            dearer = replace(cost, request=cost.request + thinks_s)
+            units.append(unit_of(device, address, patience_s, dearer, known.refused))
+    return units
+
+
+def learned(connection: str, device: DeviceInput) -> Learned | None:
+    """What is remembered of a device, if it was this one."""
+    known, address = device.learned, _address(device)
+    same = known and (known.connection, known.address) == (connection, str(address))
+    return known if same else None
+
+
+def refusals(connection: str, devices: Sequence[DeviceInput]) -> Iterator[Problem]:
+    """What devices have refused to give with one request, and that their plan heeds it."""
+    for device in devices:
+        known = learned(connection, device)
+        if known and known.refused and device.settings.enabled:
+            yield Problem(
+                ("devices", device.name, "profile"),
+                f"'{device.name}' refuses {', '.join(known.refused)} in one request",
+                note="so it is asked for smaller pieces, which takes longer",
+                fix="write what it cannot give as  never:  (or  hole: 0)  in its profile",
+                severity=Severity.NOTE,
+                code="refused",
+            )
 
 
 def _address(device: DeviceInput) -> int | None:
@@ -230,53 +264,6 @@ def _addresses(name: str, devices: Sequence[DeviceInput]) -> Iterator[Problem]:
             )
         elif device.settings.enabled:
             taken[address] = device.name
-
-
-def _load(name: str, port: SerialPort, gap_s: float, units: Sequence[Unit]) -> Iterator[Problem]:
-    """Whether the line can carry what it is asked (`config-and-cli`, 5.3)."""
-    talking = {u.device: _talking(u, port, gap_s, 0.0) for u in units}
-    total = sum(talking.values())
-    busy = sum(_talking(u, port, gap_s, LATENCY_S) for u in units)
-    if total <= FULL and busy <= BUSY:
-        return
-    worst = max(units, key=lambda u: talking[u.device])
-    each = sorted(talking.items(), key=lambda item: -item[1])
-    message = f"this wire is busy {busy:.0%} of the time".replace("%", " %")
-    if total > FULL:
-        message = (
-            "this wire is too slow for what it is asked: "
-            f"it needs {total:.2f} s of talking every second"
-        )
-    note = ", ".join(f"{device} {part * 100:.0f} %" for device, part in each)
-    yield Problem(
-        ("connections", name),
-        message,
-        fix=_relief(port, worst, talking[worst.device], total),
-        note=f"{note} of the time at {port.baud} baud",
-        severity=Severity.ERROR if total > FULL else Severity.WARNING,
-        spot=Spot.KEY,
-        code="bus_time",
-    )
-
-
-def _talking(unit: Unit, port: SerialPort, gap_s: float, latency_s: float) -> float:
-    gap_s = max(gap_s, unit.gap_s, silence_s(port)) + latency_s
-    price = {
-        place: sum(airtime.request_s(block, port, gap_s) for block in each.blocks)
-        for place, each in enumerate(unit.rounds)
-    }
-    return airtime.share(unit.rounds, price)
-
-
-def _relief(port: SerialPort, worst: Unit, part: float, total: float) -> str:
-    """Read the dearest device less often, or speed up the line."""
-    every_s = min(e for each in worst.rounds for e in each.every_s)
-    left = BUSY - (total - part)
-    enough_s = every_s * part / left if left > 0 else every_s * total / BUSY
-    fix = f"read {worst.device} every {airtime.written(airtime.nice(enough_s))}"
-    faster = next((speed for speed in SPEEDS if speed > port.baud), None)
-    framing = port.written.split()[1]
-    return f"{fix}, or set the meters and `line:` to {faster} {framing}" if faster else fix
 
 
 _KIND = partial(

@@ -8,7 +8,7 @@ from agent.plan import Json
 def measured(figures: Figures | None) -> Json:
     """Of one connection; null is not measured, or not open."""
     if figures is None:
-        return {"busy_ratio": None, "overruns_total": None, "polls": None}
+        return {"busy_ratio": None, "overruns_total": None, "polls": None, "by_device": {}}
     polls = {
         "edges_s": list(EDGES_S),
         "counts": list(figures.polls),
@@ -18,6 +18,17 @@ def measured(figures: Figures | None) -> Json:
         "busy_ratio": round(figures.busy, 4),
         "overruns_total": figures.overruns,
         "polls": polls if figures.polls else None,
+        "by_device": {name: _part(figures, name) for name in figures.shares},
+    }
+
+
+def _part(figures: Figures, device: str) -> Json:
+    """What one device costs its connection, and why."""
+    latency_s = figures.latency_s.get(device)
+    return {
+        "busy_ratio": round(figures.shares[device], 4),
+        "latency_ms": None if latency_s is None else round(latency_s * 1000, 1),
+        "refused": list(figures.refused.get(device, ())),
     }
 
 

@@ -1,11 +1,13 @@
 """What a technician wrote, as the driver gets it, and what is said when it cannot work."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from agent import plan
+from agent.driver.learned import Learned
 from agent.prepare.kinds import DeviceInput, Problem, Severity, Spot
 from drivers.modbus import airtime
 from drivers.modbus.compile import conversions_of
@@ -135,8 +137,13 @@ def test_a_wire_that_is_too_slow_says_who_costs_what_and_how_to_mend_it() -> Non
         line="1200 8N1",
     )
     (problem,) = problems
-    assert problem.message.startswith("this wire is too slow for what it is asked: it needs 1.")
-    assert problem.note == "main 135 %, oven 3 % of the time at 1200 baud"
+    assert problem.message == (
+        "this wire is too slow for what it is asked: it needs 1.64 s of every second"
+    )
+    assert problem.note == (
+        "main 160 % (answers after 50 ms, assumed), oven 3 % (answers after 50 ms, assumed) "
+        "of the time at 1200 baud"
+    )
     assert problem.fix == "read main every 500ms, or set the meters and `line:` to 9600 8N1"
     assert problem.severity is Severity.ERROR
 
@@ -146,6 +153,51 @@ def test_a_busy_wire_is_a_warning() -> None:
     (problem,) = problems
     assert problem.message == "this wire is busy 84 % of the time"
     assert problem.severity is Severity.WARNING
+
+
+def learned(name: str, address: int, **known: Any) -> DeviceInput:
+    there = Learned("rs485", str(address), **known)
+    return replace(plant.device(name, address, METER, every="100ms"), learned=there)
+
+
+def test_what_was_measured_goes_before_what_is_assumed() -> None:
+    compiled = plant.on_line("/dev/x", [learned("main", 1, latency_s=0.004)], line="9600 8N1")
+    assert not compiled.problems
+    assert compiled.facts == [
+        "rs485: busy 38 % of the time at 9600 baud: main 38 % (answers after 4 ms, measured)"
+    ]
+    slow = plant.on_line("/dev/x", [learned("main", 1, latency_s=0.09)], line="9600 8N1")
+    (problem,) = slow.problems
+    assert problem.severity is Severity.WARNING
+    assert "main 124 % (answers after 90 ms, measured)" in (problem.note or "")
+
+
+def test_what_was_learned_of_a_meter_elsewhere_is_not_taken_for_this_one() -> None:
+    moved = replace(learned("main", 1, latency_s=0.004), name="main")
+    there = replace(moved, learned=Learned("rs485", "7", 0.004))
+    assert "assumed" in plant.on_line("/dev/x", [there], line="9600 8N1").facts[0]
+
+
+def test_a_device_on_the_network_that_cannot_keep_its_interval_is_told() -> None:
+    slow = replace(learned("gate", 1), learned=Learned("wire", "1", 0.095))
+    (problem,) = plant.on_host(502, [slow]).problems
+    assert problem.message == "this connection is busy 95 % of the time"
+    assert problem.fix == "read gate every 200ms"
+
+
+def test_what_a_device_refused_whole_is_planned_in_parts_and_told() -> None:
+    like = plant.profile("a: input 0 uint16; b: input 1 uint16; c: input 4 uint16", every="1s")
+    whole = plant.device("m", 1, like)
+    there = replace(whole, learned=Learned("rs485", "1", refused=["input 0-4", "input 0-1"]))
+    found = [plant.on_line("/dev/x", [each]) for each in (whole, there)]
+    places = []
+    for compiled in found:
+        (only,) = compiled.spec["units"][0]["rounds"]
+        places.append([(block["start"], block["count"]) for block in only["blocks"]])
+    assert places == [[(0, 5)], [(0, 1), (1, 1), (4, 1)]]
+    (told,) = found[1].problems
+    assert told.severity is Severity.NOTE
+    assert told.message == "'m' refuses input 0-4, input 0-1 in one request"
 
 
 def test_half_a_pair_of_certificates_is_an_error() -> None:
