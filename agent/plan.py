@@ -105,6 +105,22 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a destination may cost; None: as much as it takes.
+
+    Attributes:
+        readings_per_s, bytes_per_s: at most one of them.
+        bytes_a_month: both ways, in a month of the site's calendar.
+        timezone: of that calendar.
+    """
+
+    readings_per_s: float | None = None
+    bytes_per_s: float | None = None
+    bytes_a_month: int | None = None
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
 class Destination:
     """One cloud.
 
@@ -116,6 +132,7 @@ class Destination:
         secrets: names of the secrets it needs, and no others.
         replay_s: what it acknowledged is kept so long, seconds of running time, and sent again when
             it has forgotten it; 0: not at all.
+        allows: what it may cost.
     """
 
     name: str
@@ -126,6 +143,7 @@ class Destination:
     spec: Json
     secrets: Sequence[str] = ()
     replay_s: float = 0.0
+    allows: Allowance = field(default_factory=Allowance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ those are the uplink's and the buffer's. Only positive proof of receipt is an ac
 """
 
 import ssl
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -50,17 +50,19 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a destination said of each index of a batch; an index in neither is unanswered (kept).
+    """What a destination said of each index of a batch; an index in none is unanswered (kept).
 
     Attributes:
         accepted: indices positively received.
         refused: index → the destination's own words; judged, never to be sent again unchanged.
         partly: how many of the accepted were stored only partly (warnings).
+        shut_out: index → why the account it belongs to is not let in, while others are; kept.
     """
 
     accepted: Collection[int] = ()
     refused: Mapping[int, str] = field(default_factory=dict)
     partly: int = 0
+    shut_out: Mapping[int, FieldpostError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Limits:
         interval_s: shortest time between two requests, seconds.
         trusted_time: hold samples back until their time is trusted (it cannot correct later).
         deduplicates: its consumers recognise a repeated `msg_id`.
+        oldest_s: samples older than this are refused by it, so they are given up; None: none are.
+        takes: only samples of these devices, the others are kept; None: all.
     """
 
     records: int = 1000
@@ -79,6 +83,8 @@ class Limits:
     interval_s: float = 0.0
     trusted_time: bool = False
     deduplicates: bool = True
+    oldest_s: float | None = None
+    takes: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +176,48 @@ class Forgets(Protocol):
     def forgot(self) -> bool:
         """Whether it was found without its memory since the last call."""
         ...
+
+
+@runtime_checkable
+class Divided(Protocol):
+    """A destination that knows some devices by accounts of their own."""
+
+    def account_of(self, device: str) -> str:
+        """Whose credentials carry a device's samples; a name for people."""
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A destination that knows what it costs."""
+
+    @property
+    def wire_bytes(self) -> int:
+        """Bytes on the wire both ways since it was made, headers of TCP and IP included."""
+        ...
+
+
+@runtime_checkable
+class Certified(Protocol):
+    """A destination with certificates that run out."""
+
+    @property
+    def ends(self) -> "Ends":
+        """When they do, as far as that is known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """When certificates run out, wall time in nanoseconds; None: there is none, or none was seen.
+
+    Attributes:
+        own: the one we show.
+        server: the one we were shown last.
+    """
+
+    own: int | None = None
+    server: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent import clock
 from agent.cloud import Misconfigured, Unauthorized, Unreachable
+from agent.cloud.expiry import ends_ns
 from agent.errors import FieldpostError
 from agent.secret import Secret
 
@@ -68,6 +70,10 @@ class Trust:
             certificate, key = secrets[self.certificate], secrets[self.private_key]
             pair = Pair(certificate.content(), key.content())
         return context(self.authorities(secrets), pair)
+
+    def own_ends_ns(self, secrets: Mapping[str, Secret]) -> int | None:
+        """When the certificate we show runs out; None when there is none."""
+        return ends_ns(secrets[self.certificate].content()) if self.certificate else None
 
     def authorities(self, secrets: Mapping[str, Secret]) -> list[bytes]:
         """The extra authority, or nothing.
@@ -168,7 +174,8 @@ def _not_verified(error: ssl.SSLCertVerificationError, host: str) -> FieldpostEr
     why = error.verify_message
     if error.verify_code in (NOT_YET_VALID, EXPIRED):
         state = "is not valid yet" if error.verify_code == NOT_YET_VALID else "has expired"
-        message = f"the certificate of {host} {state}, as this gateway's clock has it"
+        today = clock.iso(clock.wall_ns())[:10]
+        message = f"the certificate of {host} {state}: this gateway's clock says {today}"
         return Unreachable(message, action="fieldpost doctor gateway")
     if error.verify_code in HOSTNAME_MISMATCH:
         message = f"{host} answers with a certificate for another name ({why})"

@@ -7,6 +7,7 @@ from typing_extensions import override
 
 from agent.cloud import Batch, BatchRefused, BatchTooLarge, Receipt, Unreachable
 from agent.daemon.uplink.delivery import Delivery
+from agent.daemon.uplink.retry import Retry
 from agent.errors import FieldpostError
 from tests.daemon.twins import ListOutbox, ScriptedCloud, batch
 
@@ -29,7 +30,7 @@ def away(message: str = "no route") -> Unreachable:
 async def delivered(cloud: ScriptedCloud, *seqs: int) -> tuple[ListOutbox, Waits]:
     whole = batch(*seqs)
     outbox, waits = ListOutbox(whole.records), Waits()
-    await Delivery(cloud, outbox.settle, waits).deliver(whole)
+    await Delivery(cloud, outbox.settle, Retry(waits)).deliver(whole)
     return outbox, waits
 
 

@@ -6,13 +6,16 @@ import socket
 import ssl
 import urllib.request
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from agent.clock import SystemClock
-from agent.cloud import Misconfigured, Place, Unreachable
+from agent.cloud import Ends, Misconfigured, Place, Unreachable
+from agent.cloud.expiry import der_ends_ns
 from agent.cloud.http.answer import ANSWER_MAX, Answer, retry_after, unpacked
+from agent.cloud.metering import Meter, Wire
 from agent.cloud.tls import explain
 
 CONNECT_S = 15.0  # name, TCP and TLS together; a satellite link needs five
@@ -44,9 +47,20 @@ class HttpClient:
         url: base address; paths are appended to it.
         tls: from `agent.cloud.tls`.
         server_name: expected in the certificate, when the address is not a name of it.
+        own_ends_ns: when the certificate we show runs out.
+
+    Attributes:
+        meter: what it costs.
+        ends: when certificates run out.
     """
 
-    def __init__(self, url: str, tls: ssl.SSLContext, server_name: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        tls: ssl.SSLContext,
+        server_name: str | None = None,
+        own_ends_ns: int | None = None,
+    ) -> None:
         parts = urlsplit(url)
         self.host = parts.netloc.rpartition("@")[2]
         self._url = url
@@ -54,6 +68,8 @@ class HttpClient:
         self._named = server_name
         self._scheme = parts.scheme
         self._clock = SystemClock()
+        self.meter = Meter()
+        self.ends = Ends(own_ends_ns)
         self._client: httpx.AsyncClient | None = None
 
     @property
@@ -97,7 +113,7 @@ class HttpClient:
     async def _exchange(self, post: Post) -> Answer:
         client = self._open()
         headers = [("Accept-Encoding", "identity"), ("User-Agent", "fieldpost"), *post.headers]
-        extensions = {}
+        extensions: dict[str, Any] = {"trace": self._watch}
         if self._named:
             headers.append(("Host", self._named))
             extensions["sni_hostname"] = self._named
@@ -108,6 +124,17 @@ class HttpClient:
         async with request as response:
             body = await _bounded(response)
         return self._answer(response, body)
+
+    async def _watch(self, event: str, info: dict[str, Any]) -> None:
+        """What a request does on its way: a failed step is told before its connection is closed."""
+        if event == "connection.connect_tcp.complete":
+            self.meter.opened(Wire(info["return_value"].get_extra_info("socket")))
+        elif event == "connection.start_tls.complete":
+            tls = info["return_value"].get_extra_info("ssl_object")
+            shown = der_ends_ns(tls.getpeercert(binary_form=True))
+            self.ends = Ends(self.ends.own, shown)
+        elif event.endswith((".failed", "_body.complete")):
+            self.meter.look()
 
     def _open(self) -> httpx.AsyncClient:
         if self._client is None:

@@ -24,6 +24,7 @@ from agent.clock import iso
 from agent.cloud import (
     Batch,
     BatchRefused,
+    Ends,
     Limits,
     Place,
     Receipt,
@@ -92,6 +93,16 @@ class HttpCloud:
         """The server."""
         return self._client.place
 
+    @property
+    def wire_bytes(self) -> int:
+        """What it cost so far."""
+        return self._client.meter.total
+
+    @property
+    def ends(self) -> Ends:
+        """When certificates run out."""
+        return self._client.ends
+
     async def send(self, batch: Batch) -> Receipt:
         """Post the leading records of one epoch; the rest stays unanswered."""
         records = _one_epoch(batch.records)
@@ -155,7 +166,8 @@ def open_cloud(gateway: str, spec: Json, secrets: Mapping[str, Secret]) -> HttpC
         FieldpostError: a secret is missing or unusable.
     """
     plan = from_json(Plan, spec)
-    client = HttpClient(plan.url, plan.trust.context(secrets))
+    trust = plan.trust
+    client = HttpClient(plan.url, trust.context(secrets), own_ends_ns=trust.own_ends_ns(secrets))
     token = _token(secrets[plan.token]) if plan.token else None
     return HttpCloud(gateway, plan, client, token)
 

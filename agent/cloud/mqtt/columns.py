@@ -7,7 +7,7 @@ number in a message but a value lies between 2**31 and 2**32.
 
 import gzip
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,6 +20,7 @@ from agent.plan import Json
 VERSION = 1
 NANOSECONDS_PER_MS = 1_000_000
 GZIP_LEVEL = 6  # a fifth fewer bytes than level 1, for 0.1 µs more per reading
+HEADER = 64  # bytes of a PUBLISH around topic and payload, at most
 WORTH_PACKING = 200  # bytes: below, gzip's own frame eats what it saves
 
 Shape = tuple[str, ...]  # the points of one sample, in order
@@ -82,6 +83,39 @@ class Writer:
         if not self.compress or len(plain) < WORTH_PACKING:
             return plain
         return gzip.compress(plain, GZIP_LEVEL, mtime=0)
+
+
+def fitting(
+    write: Callable[[str, Mapping[int, Record]], Message],
+    packet_max: int,
+    topic: str,
+    records: Mapping[int, Record],
+    refused: dict[int, str],
+) -> Iterator[Message]:
+    """One message, or several when the broker takes only small ones.
+
+    Args:
+        write: makes a message of records.
+        packet_max: bytes that the broker takes.
+        topic: of the message.
+        records: by index in the batch.
+        refused: what fits into none goes here, with the reason.
+    """
+    message = write(topic, records)
+    if len(message.payload) + len(topic) + HEADER <= packet_max:
+        yield message
+    elif len(records) == 1:
+        text = f"too large for the broker, which takes {packet_max} bytes"
+        refused |= dict.fromkeys(records, text)
+    else:
+        items = list(records.items())
+        for half in (items[: len(items) // 2], items[len(items) // 2 :]):
+            yield from fitting(write, packet_max, topic, dict(half), refused)
+
+
+def points_topic(topic: str, shape: Shape) -> str:
+    """Where the names of a shape are announced."""
+    return f"{topic}/points/{shape_id(shape)}"
 
 
 def shape_id(shape: Shape) -> str:

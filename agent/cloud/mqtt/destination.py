@@ -7,9 +7,21 @@ from dataclasses import dataclass, field
 import orjson
 
 from agent import logging
-from agent.cloud import Batch, BatchRefused, Limits, Place, Receipt, Record, Unreachable, Vitals
+from agent.cloud import (
+    Batch,
+    BatchRefused,
+    Ends,
+    Limits,
+    Place,
+    Receipt,
+    Record,
+    Unreachable,
+    Vitals,
+)  # fmt: skip
+from agent.cloud.expiry import der_ends_ns
+from agent.cloud.metering import Meter
 from agent.cloud.mqtt import reasons
-from agent.cloud.mqtt.columns import Message, Shape, Writer, shape_id
+from agent.cloud.mqtt.columns import Message, Shape, Writer, fitting, points_topic
 from agent.cloud.mqtt.link import Answer, Dropped, Link, Lost, Options, Session
 from agent.cloud.tls import Trust
 from agent.errors import FieldpostError
@@ -19,7 +31,6 @@ from agent.secret import Secret
 log = logging.get("cloud.mqtt")
 
 ANSWER_S = 30.0  # for all PUBACKs of a batch
-HEADER = 64  # bytes of a PUBLISH around topic and payload, at most
 PRESENCE_S = 30.0
 SHORT_LIFE_S = 10.0  # a connection that ends sooner was not ended by the network
 SHORT_LIVES = 3  # of those in a row mean that somebody else uses our client id
@@ -72,6 +83,8 @@ class MqttCloud:
         self._options = options
         self._version_5 = plan.version == "5"
         self._link: Link | None = None
+        self._meter = Meter()
+        self._ends = Ends(options.own_ends_ns)
         self._connecting = asyncio.Lock()
         self._session = Session(present=False)
         self._forgot = False
@@ -89,6 +102,16 @@ class MqttCloud:
     def place(self) -> Place:
         """The broker."""
         return Place(self._options.host, self._options.port, self._options.tls)
+
+    @property
+    def wire_bytes(self) -> int:
+        """What it cost so far."""
+        return self._meter.total
+
+    @property
+    def ends(self) -> Ends:
+        """When certificates run out."""
+        return self._ends
 
     async def send(self, batch: Batch) -> Receipt:
         """Publish a batch and wait for its PUBACKs; only their reason codes count."""
@@ -132,7 +155,7 @@ class MqttCloud:
     async def _connect(self) -> Link:
         if self._link:
             await self._bury(self._link)
-        link = Link(self._options, version_5=self._version_5)
+        link = Link(self._options, self._meter, version_5=self._version_5)
         try:
             self._session = await link.open()
         except BaseException as error:
@@ -142,6 +165,7 @@ class MqttCloud:
             raise
         self._forgot |= not self._session.present
         self._link, self._announced = link, set()
+        self._ends = Ends(self._options.own_ends_ns, der_ends_ns(link.shown))
         self._opened_at = asyncio.get_running_loop().time()
         if self._plan.status_topic:
             await link.publish(self._plan.status_topic, ONLINE, retain=True)
@@ -235,33 +259,16 @@ class MqttCloud:
             topic = self._plan.topic.replace("{device}", record.device)
             groups.setdefault((topic, record.epoch), {})[index] = record
         for (topic, _), records in groups.items():
-            yield from self._fitting(topic, records, refused)
+            yield from fitting(self._write, self._session.packet_max, topic, records, refused)
 
-    def _fitting(
-        self, topic: str, records: Mapping[int, Record], refused: dict[int, str]
-    ) -> Iterator[Message]:
-        """One message, or several when the broker takes only small ones."""
+    def _write(self, topic: str, records: Mapping[int, Record]) -> Message:
         writer = self._writer()
         columns = self._plan.payload == "columns"
-        message = (writer.columns if columns else writer.samples)(topic, records)
-        if len(message.payload) + len(topic) + HEADER <= self._session.packet_max:
-            yield message
-        elif len(records) == 1:
-            text = f"too large for the broker, which takes {self._session.packet_max} bytes"
-            refused |= dict.fromkeys(records, text)
-        else:
-            items = list(records.items())
-            for half in (items[: len(items) // 2], items[len(items) // 2 :]):
-                yield from self._fitting(topic, dict(half), refused)
+        return (writer.columns if columns else writer.samples)(topic, records)
 
     def _writer(self) -> Writer:
         once = self._names_once and self._session.retains
         return Writer(self._gateway, self._plan.compress, once)
-
-
-def points_topic(topic: str, shape: Shape) -> str:
-    """Where the names of a shape are announced."""
-    return f"{topic}/points/{shape_id(shape)}"
 
 
 def open_cloud(gateway: str, spec: Json, secrets: Mapping[str, Secret]) -> MqttCloud:
@@ -288,4 +295,5 @@ def options_of(plan: Plan, secrets: Mapping[str, Secret]) -> Options:
         username=plan.username,
         password=secrets[plan.password].reveal() if plan.password else None,
         will=(plan.status_topic, OFFLINE) if plan.status_topic else None,
+        own_ends_ns=plan.trust.own_ends_ns(secrets),
     )

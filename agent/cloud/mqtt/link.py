@@ -22,8 +22,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.cloud import Unreachable
+from agent.cloud.metering import Meter, Wire
 from agent.cloud.mqtt import reasons
-from agent.cloud.tls import UNFINISHED, explain
+from agent.cloud.mqtt.heard import counted
+from agent.cloud.tls import explain
 from agent.errors import FieldpostError
 
 QOS = 1
@@ -43,6 +45,7 @@ class Options:
     Attributes:
         tls: None = unencrypted, to this machine only.
         will: topic and payload the broker publishes, retained, when we vanish.
+        own_ends_ns: when the certificate we show runs out.
     """
 
     host: str
@@ -52,6 +55,7 @@ class Options:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     will: tuple[str, bytes] | None = None
+    own_ends_ns: int | None = None
 
     @property
     def place(self) -> str:
@@ -86,10 +90,15 @@ Answer = ReasonCode | FieldpostError
 
 
 class Link:
-    """One connection; open it once."""
+    """One connection; open it once.
 
-    def __init__(self, options: Options, *, version_5: bool) -> None:
+    Attributes:
+        shown: the server's certificate in DER form, once it was seen.
+    """
+
+    def __init__(self, options: Options, meter: Meter, *, version_5: bool) -> None:
         self._options = options
+        self._meter = meter
         self._loop = asyncio.get_running_loop()
         self._version_5 = version_5
         self._opened: asyncio.Future[Session] = self._loop.create_future()
@@ -98,6 +107,8 @@ class Link:
         self._aliases: dict[str, int] = {}
         self._session = Session(present=False)
         self._socket: Any = None
+        self._wire: Wire | None = None
+        self.shown: bytes | None = None
         self._client = self._made()
         self.failure: FieldpostError | None = None
         self.taken_over = False
@@ -170,13 +181,14 @@ class Link:
         client.suppress_exceptions = True  # one in a callback would end the thread silently
         client.connect_timeout = CONNECT_S
         if options.tls:
-            options.tls.sslsocket_class = _Heard
+            options.tls.sslsocket_class = counted(self._count)
             client.tls_set_context(options.tls)
         if options.username is not None:
             client.username_pw_set(options.username, options.password)
         if options.will:
             client.will_set(*options.will, qos=QOS, retain=True)
         client.on_socket_open = self._on_socket_open
+        client.on_socket_close = self._on_socket_close
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
@@ -227,15 +239,25 @@ class Link:
         # a vanished peer is noticed although paho waits for nothing from it
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)
         self._socket = sock
+        if self._options.tls:
+            self.shown = sock.getpeercert(binary_form=True)
+        else:
+            self._count(Wire(sock))
+
+    def _on_socket_close(self, _: Client, __: Any, ___: Any) -> None:
+        if self._wire:
+            self._wire.look()
+
+    def _count(self, wire: Wire) -> None:
+        self._wire = wire
+        self._pass(self._meter.opened, wire)
 
     def _on_publish(self, _: Client, __: Any, mid: int, code: ReasonCode, ___: Any) -> None:
         self._pass(self._answer, mid, code)
 
     def _pass(self, call: Callable[..., None], *arguments: Any) -> None:
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(call, *arguments)
-        except RuntimeError:
-            return  # the loop is closed: nobody waits any more
 
     # what follows runs in the loop
 
@@ -271,27 +293,6 @@ class Link:
 
 class Dropped(Lost):
     """The broker hung up before it answered: it may not speak our version of MQTT."""
-
-
-class _Heard(ssl.SSLSocket):
-    """Remembers why TLS ended, and closes itself when the handshake fails: paho does neither."""
-
-    failure: ssl.SSLError | None = None
-
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 -- as ssl has it
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
-
-    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        try:
-            return super().recv(buflen, flags)
-        except ssl.SSLError as error:
-            if not isinstance(error, UNFINISHED):
-                self.failure = error
-            raise
 
 
 def _properties(packet: int) -> Properties:

@@ -8,7 +8,19 @@ more; such a destination is slow, and says so through its limits.
 from collections.abc import Mapping, Sequence
 
 from agent.clock import Clock, SystemClock
-from agent.cloud import Batch, Cloud, Limits, Place, Receipt, Record, Unreachable, Vitals
+from agent.cloud import (
+    Batch,
+    Cloud,
+    Ends,
+    Limits,
+    Misconfigured,
+    Place,
+    Receipt,
+    Record,
+    Unauthorized,
+    Unreachable,
+    Vitals,
+)  # fmt: skip
 from agent.cloud.tesaiot.account import Account, Pace
 from agent.cloud.tesaiot.answers import problem
 from agent.cloud.tesaiot.batches import Batches
@@ -24,6 +36,7 @@ from agent.plan import Json, from_json
 from agent.secret import Secret
 
 HEARTBEAT_PATH = "/api/v1/device/heartbeat"
+OLDEST_S = 90 * 86_400.0  # older samples are refused (`tesaiot`, 3.4)
 LATE_NS = 60 * 1_000_000_000  # a sample older than this has moved "last seen" into the past
 
 
@@ -50,7 +63,11 @@ class KeyCloud:
         size = min(batches.size for batches in self._batches.values())
         pace = next(iter(self._accounts.values())).pace
         return Limits(
-            records=size, interval_s=pace.interval_s, trusted_time=True, deduplicates=False
+            records=size,
+            interval_s=pace.interval_s,
+            trusted_time=True,
+            deduplicates=False,
+            oldest_s=OLDEST_S,
         )
 
     @property
@@ -63,12 +80,30 @@ class KeyCloud:
         """The platform."""
         return self._accounts[""].client.place
 
+    @property
+    def wire_bytes(self) -> int:
+        """What all accounts cost so far."""
+        return sum(account.client.meter.total for account in self._accounts.values())
+
+    @property
+    def ends(self) -> Ends:
+        """When the platform's certificate runs out."""
+        return self._accounts[""].client.ends
+
+    def account_of(self, device: str) -> str:
+        """The id on the platform under which a device's samples go."""
+        return self._accounts[self._name(device)].device_id
+
     async def send(self, batch: Batch) -> Receipt:
         """One request per account; an account that fails does not hold up the others."""
         receipts, errors = [], []
         for name, records in self._sorted(batch.records).items():
             try:
                 receipts.append(await self._batches[name].send(records))
+            except (Unauthorized, Misconfigured) as error:
+                if len(self._accounts) == 1:
+                    raise
+                receipts.append(Receipt(shut_out=dict.fromkeys(records, error)))
             except FieldpostError as error:
                 errors.append(error)
         if not receipts:
@@ -101,9 +136,11 @@ class KeyCloud:
     def _sorted(self, records: Sequence[Record]) -> dict[str, dict[int, Record]]:
         found: dict[str, dict[int, Record]] = {}
         for index, record in enumerate(records):
-            name = record.device if record.device in self._accounts else ""
-            found.setdefault(name, {})[index] = record
+            found.setdefault(self._name(record.device), {})[index] = record
         return found
+
+    def _name(self, device: str) -> str:
+        return device if device in self._accounts else ""
 
     async def _repair_last_seen(self, batch: Batch) -> None:
         """Old samples set the platform's "last seen" to their own time: beat when that is over."""
@@ -127,7 +164,17 @@ class CertificateCloud:
     @property
     def limits(self) -> Limits:
         """Few at a time, so that a stop or a fresh alarm need not wait long."""
-        return Limits(records=20, trusted_time=True, deduplicates=False)
+        return Limits(records=20, trusted_time=True, deduplicates=False, oldest_s=OLDEST_S)
+
+    @property
+    def wire_bytes(self) -> int:
+        """What it cost so far."""
+        return self._account.client.meter.total
+
+    @property
+    def ends(self) -> Ends:
+        """When our certificate and the platform's run out."""
+        return self._account.client.ends
 
     @property
     def place(self) -> Place:
@@ -181,4 +228,5 @@ async def _beat(account: Account, document: Json) -> None:
 def _merged(receipts: Sequence[Receipt]) -> Receipt:
     accepted = {index for receipt in receipts for index in receipt.accepted}
     refused = {index: text for receipt in receipts for index, text in receipt.refused.items()}
-    return Receipt(accepted, refused, sum(receipt.partly for receipt in receipts))
+    shut_out = {index: why for receipt in receipts for index, why in receipt.shut_out.items()}
+    return Receipt(accepted, refused, sum(receipt.partly for receipt in receipts), shut_out)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.clock import Clock, SystemClock
+from agent.cloud.expiry import ends_ns
 from agent.cloud.http.client import HttpClient
 from agent.cloud.tesaiot.account import Account, Pace
 from agent.cloud.tesaiot.archive import UnsafeArchive, files_of
@@ -87,7 +88,7 @@ def account_with_certificate(
         raise BundleError(message, action=action)
     url = _base(plan.certificate_url or bundle.certificate_url, "certificate_url")
     tls = context([*plan.trust.authorities(secrets), *bundle.authorities], bundle.pair)
-    client = HttpClient(url, tls, plan.server_name)
+    client = HttpClient(url, tls, plan.server_name, ends_ns(bundle.pair.certificate))
     # nothing is shared on that listener, so nothing is paced
     pace = Pace(interval_s=0.0, deadline_s=pace.deadline_s)
     return Account(bundle.device_id, client, pace, SystemClock())

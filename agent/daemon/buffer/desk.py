@@ -265,7 +265,7 @@ class Desk:
             for cursor in self.cursors:
                 set_aside(cursor, done.reserved)
             for box in self.outboxes.values():
-                box.islands.append((done.reserved.first, done.reserved.last))
+                box.island(done.reserved.first, done.reserved.last)
             self.reserved = done.reserved
         for rescued in done.rescued:
             for cursor in self.cursors:

@@ -87,6 +87,7 @@ class Cursor:
     lost: Count = field(default_factory=Count)
     configured: bool = True
     forgotten: bool = False  # saving it removes it, and all that is set aside for it
+    spent: tuple[int, int] = (0, 0)  # month (202611) and bytes on the wire in it
 
     def waiting(self, accepted: Count) -> Count:
         """What is neither delivered, nor set aside, nor lost."""
@@ -103,6 +104,7 @@ class Cursor:
             self.lost,
             self.configured,
             self.forgotten,
+            self.spent,
         )
 
 

@@ -1,44 +1,24 @@
 """What one destination has not answered for: taken in lanes, settled by receipts."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Protocol
 
 from agent.cloud import Batch, Limits, Receipt, Record
 from agent.daemon.buffer.facts import Lane, Waiting
-from agent.daemon.buffer.model import Count, Cursor, Kind, Oldest, Refused
-from agent.daemon.buffer.ranges import Range, runs
-from agent.daemon.buffer.reading import Ask, Damage, Found
+from agent.daemon.buffer.finding import Counter, Finder
+from agent.daemon.buffer.model import Count, Cursor, Oldest, Refused
+from agent.daemon.buffer.ranges import runs
 from agent.daemon.buffer.returns import Returns, set_aside
 from agent.daemon.buffer.stock import Picking, Stock
 from agent.daemon.buffer.tail import Tail
 
 RECEIPTS_S = 10.0  # a destination that recognises repeats may be sent those of ten seconds again
 RECEIPTS_SOON_S = 1.0  # another one as few as can be had without a commit of their own
+RANGES_CHEAP = 64  # acknowledged ranges above the cursor that each commit may write
+RANGES_MAX = 2000  # of them: where the account of every other sample is shut out for hours
 RETURNING = (Lane.BACKLOG, Lane.ANY)  # what was refused once goes again beside the backlog
-HOLES_MAX = 10_000  # remembered for batches under way; without them cursors only move later
 TRUST_LOOK_S = 5.0  # how often a held back sample looks whether the clock is trusted now
-
-
-class Counter(Protocol):
-    """What an outbox asks of the buffer."""
-
-    async def read(self, ask: Ask) -> Found:
-        """Read from the card."""
-        ...
-
-    def want(self, within_s: float) -> None:
-        """See to it that a commit takes place."""
-        ...
-
-    def damaged(self, damages: Sequence[Damage]) -> None:
-        """Give up chunks that nobody can read."""
-        ...
-
-    def reconcile(self, cursor: Cursor) -> None:
-        """Enter as lost what a cursor still counts although nothing is left."""
-        ...
 
 
 class Outbox:
@@ -59,16 +39,13 @@ class Outbox:
         self.refused: list[Refused] = []
         self.receipts_s = RECEIPTS_S
         self.keep_ns: int | None = None
-        self.islands: list[Range] = []  # salvaged numbers above the live border
         self.returns = Returns(cursor)
         self.tail = Tail(cursor, stock.clock)
         self._stock = stock
         self._desk = desk
-        self._live_from = stock.accepted.samples + 1
         self._empty: dict[Lane, int] = {}
         self._blocked: set[Lane] = set()
-        self._holes: dict[int, int] = {}  # by number: from where on nothing lies before it
-        self._oldest = oldest
+        self._finder = Finder(cursor, stock, desk, oldest)
         self._news = asyncio.Event()
         self._urgent_news = asyncio.Event()
 
@@ -76,8 +53,8 @@ class Outbox:
         """What is not settled, at once and without I/O."""
         count = self.cursor.waiting(self._stock.accepted)
         size = int(count.readings * self._stock.bytes_per_reading)
-        urgent = sum(1 for _ in self._urgent())
-        oldest_ns = self._oldest_ns() if count.samples else None
+        urgent = self._finder.urgent()
+        oldest_ns = self._finder.oldest_ns() if count.samples else None
         return Waiting(count.samples, count.readings, size, oldest_ns, urgent)
 
     @property
@@ -101,7 +78,7 @@ class Outbox:
 
     async def take(self, limits: Limits, lane: Lane) -> Batch | None:
         """The oldest unsettled records of a lane, as many as fit; nothing moves."""
-        self.receipts_s = RECEIPTS_S if limits.deduplicates else RECEIPTS_SOON_S
+        self.receipts_s = self._receipts_s(limits)
         if self.returns.pending and lane in RETURNING:
             again = await self.returns.take(limits)
             if again is not None:
@@ -111,12 +88,8 @@ class Outbox:
             if again is not None:
                 return again
         version = self._stock.version
-        ask = self._ask(limits, lane)
-        picking = Picking(self._stock, self.cursor.settled, limits, ask.start if ask else 0)
-        if len(self._holes) > HOLES_MAX:
-            self._holes.clear()
-        if ask is not None:
-            await self._pick(ask, picking)
+        picking = await self._finder.find(limits, lane)
+        self.changed, self._finder.moved = self.changed or self._finder.moved, False
         (self._blocked.add if picking.blocked else self._blocked.discard)(lane)
         if not picking.records:
             self._empty[lane] = version
@@ -153,6 +126,8 @@ class Outbox:
             Whether there is any of it.
         """
         any_held = self.tail.resend()
+        if any_held:
+            self._desk.save_cursors()
         self._news.set()
         return any_held
 
@@ -160,10 +135,29 @@ class Outbox:
         """Give up on samples after so many seconds of running time; None: never."""
         self.keep_ns = None if seconds is None else int(seconds * 1e9)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether more is kept out of order than can be remembered at a fair price."""
+        return len(self.cursor.settled.ranges) > RANGES_MAX
+
+    @property
+    def spent(self) -> tuple[int, int]:
+        """Month (202611) and bytes that went over the wire in it."""
+        return self.cursor.spent
+
+    def spend(self, month: int, size: int) -> None:
+        """Note them; they are on the card with one of the next commits."""
+        self.cursor.spent = month, size
+        self.changed = True
+        self._desk.want(self.receipts_s)
+
+    def island(self, first: int, last: int) -> None:
+        """A block of salvaged numbers: backlog, wherever it lies."""
+        self._finder.spans.islands.append((first, last))
+
     def mark_live(self) -> None:
         """What is committed up to now becomes backlog, what comes is live."""
-        self._live_from = self._stock.accepted.samples + 1
-        self.islands.clear()
+        self._finder.spans.mark_live()
 
     def committed(self, *, urgent: bool) -> None:
         """Wake who waits."""
@@ -171,6 +165,11 @@ class Outbox:
         self._news.set()
         if urgent:
             self._urgent_news.set()
+
+    def _receipts_s(self, limits: Limits) -> float:
+        """The more ranges there are to write, the more seldom: the card bears no more for them."""
+        base_s = RECEIPTS_S if limits.deduplicates else RECEIPTS_SOON_S
+        return base_s * max(1.0, len(self.cursor.settled.ranges) / RANGES_CHEAP)
 
     async def _forgotten(self, limits: Limits) -> Batch | None:
         """The oldest of what was acknowledged and forgotten."""
@@ -206,68 +205,9 @@ class Outbox:
                 numbers[number] = len(record.values)
         for first, last in runs(sorted(numbers)):
             settled.add(first, last)
-        for number in numbers.keys() & self._holes.keys():
-            settled.add(self._holes.pop(number), number)
+        for number in numbers.keys() & self._finder.holes.keys():
+            settled.add(self._finder.holes.pop(number), number)
         return Count(len(numbers), sum(numbers.values()))
-
-    def _ask(self, limits: Limits, lane: Lane) -> Ask | None:
-        start, end, kind = 1, self._stock.accepted.samples, None
-        if lane is Lane.URGENT:
-            start, kind = next(self._urgent(), end + 1), Kind.URGENT
-        elif lane is Lane.LIVE:
-            start, end = self._live(end)
-        elif lane is Lane.BACKLOG:
-            start, end = self._backlog()
-        settled = self.cursor.settled
-        start = settled.next_missing(start)
-        if start > end:
-            return None
-        return Ask(settled, start, end, limits.records, limits.readings, kind)
-
-    async def _pick(self, ask: Ask, picking: Picking) -> None:
-        found = self._stock.shelf.read(ask)
-        if found is None:
-            ask.settled = self.cursor.settled.copy()
-            found = await self._desk.read(ask)
-            if found.damaged:
-                self._desk.damaged(found.damaged)
-            if ask.lane is None and ask.start == self.cursor.settled.next_missing(1):
-                self._note_oldest(found)
-        more = all(picking.pick(chunk) for chunk in found.chunks)
-        if ask.lane is None and not found.incomplete:
-            self._holes |= picking.holes
-            if more and not found.chunks and not found.damaged:
-                self._nothing_there(ask)
-
-    def _nothing_there(self, ask: Ask) -> None:
-        """These numbers are gone without a trace: settled long ago, or lost with their page."""
-        self.cursor.settled.add(ask.start, ask.end)
-        self.changed = True
-        if self.cursor.settled.through >= self._stock.accepted.samples:
-            self._desk.reconcile(self.cursor)
-
-    def _live(self, end: int) -> Range:
-        """Where live samples may lie: islands of salvaged ones among them are backlog."""
-        start = self.cursor.settled.next_missing(self._live_from)
-        for first, last in self.islands:
-            if first <= start <= last:
-                start = self.cursor.settled.next_missing(last + 1)
-            elif start < first:
-                end = min(end, first - 1)
-        return start, end
-
-    def _backlog(self) -> Range:
-        settled = self.cursor.settled
-        if settled.next_missing(1) < self._live_from:
-            return 1, self._live_from - 1
-        for first, last in self.islands:
-            if (start := settled.next_missing(first)) <= last:
-                return start, last
-        return 1, 0
-
-    def _urgent(self) -> Iterator[int]:
-        settled = self.cursor.settled
-        return (number for number in self._stock.urgent if number not in settled)
 
     def _has_news(self) -> bool:
         if self.returns.pending or self.tail.pending:
@@ -280,16 +220,3 @@ class Outbox:
         """A commit anchors the boot clock, and so lets go of what waits for its time."""
         if self._blocked and self._stock.clock.now().trusted:
             self._desk.want(0.0)
-
-    def _oldest_ns(self) -> int | None:
-        number = self.cursor.settled.next_missing(1)
-        if self._oldest is None or self._oldest.number != number:
-            first = Ask(self.cursor.settled, number, self._stock.accepted.samples, 1, 1)
-            self._note_oldest(self._stock.shelf.read(first))
-        oldest = self._oldest
-        return self._stock.wall_ns(oldest.number, oldest.era, oldest.us) if oldest else None
-
-    def _note_oldest(self, found: Found | None) -> None:
-        for chunk in found.chunks[:1] if found else ():
-            number = self.cursor.settled.next_missing(chunk.first)
-            self._oldest = Oldest(number, chunk.era, chunk.first_us)

@@ -18,6 +18,7 @@ from agent.daemon.buffer.model import Count, Cursor, LossEntry, Refused
 from agent.daemon.buffer.orders import Progress
 from agent.daemon.buffer.ranges import Settled
 
+SUMS = 6  # numbers in `counts` that every row has; where a budget is kept, month and bytes follow
 TAKE_AWAY = "delete from rejected where destination = ? and epoch = ? and seq = ?"
 TAKE_ALL = "delete from rejected where destination = ?"
 
@@ -76,6 +77,7 @@ def cursors(db: Database) -> Iterator[Cursor]:
             rejected=Count(*numbers[2:4]),
             lost=Count(*numbers[4:6]),
             configured=bool(configured),
+            spent=(numbers[6], numbers[7]) if len(numbers) > SUMS else (0, 0),
         )
 
 
@@ -89,7 +91,7 @@ def save_cursor(db: Database, cursor: Cursor) -> None:
         number
         for count in (cursor.delivered, cursor.rejected, cursor.lost)
         for number in (count.samples, count.readings)
-    ]
+    ] + ([*cursor.spent] if any(cursor.spent) else [])
     row = (
         cursor.name,
         cursor.settled.through,

@@ -109,6 +109,7 @@ class Picking:
     Attributes:
         expected: the next number, if none is missing.
         holes: by number, from where on nothing lies before it.
+        passed: samples were left out because they are kept for another time.
     """
 
     stock: Stock
@@ -119,6 +120,7 @@ class Picking:
     holes: dict[int, int] = field(default_factory=dict)
     last: int = 0
     blocked: bool = False
+    passed: bool = False
     _readings: int = 0
 
     def pick(self, chunk: Chunk) -> bool:
@@ -127,7 +129,11 @@ class Picking:
         trusted_only = self.limits.trusted_time
         latest_ns = self._latest_ns()
         anchor: Anchor | None = None
+        takes = self.limits.takes
         for number, device, us, values in self._wanted(chunk):
+            if takes and not takes(device):
+                self.passed, self.expected = True, number + 1
+                continue
             if era is not None and (anchor is None or len(era.anchors) > 1):
                 anchor = era.anchor(number, trusted_only=trusted_only)
             time_ns = us * 1000 + anchor.offset_ns if anchor else latest_ns + 1
@@ -146,6 +152,14 @@ class Picking:
             self.expected = number + 1
             self.last = number
         return True
+
+    def too_old(self, chunk: Chunk) -> bool:
+        """Whether the destination would refuse all of it for its age, by a clock to be believed."""
+        now, oldest_s = self.stock.clock.now(), self.limits.oldest_s
+        if oldest_s is None or not now.trusted:
+            return False
+        last_ns = self.stock.wall_ns(chunk.last, chunk.era, chunk.last_us)
+        return last_ns is not None and last_ns < now.wall_ns - oldest_s * 1e9
 
     def _wanted(self, chunk: Chunk) -> Iterator[Entry]:
         settled = self.settled

@@ -1,17 +1,23 @@
 """Send one batch to its end: every index accepted, refused by judgement, or left for later.
 
 A batch that is refused as a whole is bisected, so that one poisonous record costs at most
-2 log2(n) further requests and blocks nobody; a record refused alone is set aside.
+2 log2(n) further requests and blocks nobody; a record refused alone is set aside. Records whose
+account is shut out, while others are not, are kept and do not hold up the rest.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from agent.cloud import Batch, BatchRefused, Cloud, Receipt, Unreachable
-from agent.daemon.uplink.retry import Waiting, retrying
+from agent.daemon.uplink.retry import Retry
 
 Settle = Callable[[Batch, Receipt], Awaitable[object]]
+
+
+class PostponedError(Exception):
+    """This is not the time for it; nothing was sent."""
 
 
 class Delivery:
@@ -20,22 +26,32 @@ class Delivery:
     Args:
         cloud: where to.
         settle: told the receipt of each request, at once.
-        on_wait: told every pause, with its reason.
+        retry: what happens after a failure.
+        may_go: asked before each request, with whether it is urgent; a no ends the delivery.
     """
 
-    def __init__(self, cloud: Cloud, settle: Settle, on_wait: Waiting) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        settle: Settle,
+        retry: Retry,
+        may_go: Callable[[bool], bool] = lambda _: True,
+    ) -> None:
         self._cloud = cloud
         self._settle = settle
-        self._on_wait = on_wait
+        self._retry = retry
+        self._may_go = may_go
         self._next_request_at = 0.0
 
-    async def deliver(self, batch: Batch) -> None:
-        """Return when every index has been answered for; ends only by that or by cancellation."""
+    async def deliver(self, batch: Batch, *, urgent: bool = False) -> None:
+        """Return when every index has been answered for, or is to be kept for another time."""
         waiting = deque([batch])
         while waiting:
             part = waiting.popleft()
             try:
-                receipt = await self._send(part)
+                receipt = await self._retry.until_answered(partial(self._request, part, urgent))
+            except PostponedError:
+                return
             except BatchRefused as refusal:
                 if len(part.records) > 1:
                     waiting.extendleft(reversed(_halves(part)))
@@ -45,14 +61,13 @@ class Delivery:
             if rest := _unanswered(part, receipt):
                 waiting.appendleft(rest)
 
-    async def _send(self, batch: Batch) -> Receipt:
-        """One request, repeated byte for byte until it is answered."""
-        return await retrying(self._on_wait)(self._request, batch)
-
-    async def _request(self, batch: Batch) -> Receipt:
+    async def _request(self, batch: Batch, urgent: bool) -> Receipt:  # noqa: FBT001 - bound by partial
+        """One request; repeated byte for byte until it is answered."""
+        if not self._may_go(urgent):
+            raise PostponedError
         await self._keep_interval()
         receipt = await self._cloud.send(batch)
-        if not receipt.accepted and not receipt.refused:
+        if not (receipt.accepted or receipt.refused or receipt.shut_out):
             message = "the answer names none of the records that were sent"
             raise Unreachable(message)
         return receipt
@@ -70,9 +85,8 @@ def _halves(batch: Batch) -> tuple[Batch, Batch]:
 
 
 def _unanswered(batch: Batch, receipt: Receipt) -> Batch | None:
-    answered = len(receipt.accepted) + len(receipt.refused)
-    if answered >= len(batch.records):
+    named = {*receipt.accepted, *receipt.refused, *receipt.shut_out}
+    if len(named) >= len(batch.records):
         return None
-    named = {*receipt.accepted, *receipt.refused}
     rest = [record for index, record in enumerate(batch.records) if index not in named]
     return Batch(rest) if rest else None

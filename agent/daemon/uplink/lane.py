@@ -7,14 +7,20 @@ A destination that is slow or dead holds up nobody but itself.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from agent import logging
 from agent.clock import Clock
-from agent.cloud import Batch, Beats, Cloud, Forgets, Limits, Receipt, Vitals
+from agent.cloud import Batch, Beats, Certified, Cloud, Ends, Forgets, Receipt, Vitals
 from agent.daemon.buffer import Lane, Outbox
+from agent.daemon.uplink.accounts import Accounts
+from agent.daemon.uplink.allowance import Allowance
+from agent.daemon.uplink.budget import Spending
+from agent.daemon.uplink.comeback import Comeback
 from agent.daemon.uplink.delivery import Delivery
+from agent.daemon.uplink.retry import Retry
 from agent.errors import FieldpostError
 from agent.plan import Destination
 
@@ -22,7 +28,10 @@ log = logging.get("uplink")
 
 REOPEN_S = 60.0  # between looks whether a missing secret has been stored meanwhile
 HELD_BACK = "the time of day is not known yet"
+USED_UP = "the budget of this month is used up"
 LOOK_S = 1.0  # how often a lane that waits for its time looks whether a batch is full
+SELDOM_S = 5.0  # how often one that waits for others looks whether it may go on
+ORDER = (Lane.URGENT, Lane.LIVE, Lane.BACKLOG)
 
 
 class Report(Protocol):
@@ -55,6 +64,10 @@ class Uplink:
         open_cloud: makes the destination; raises FieldpostError while a secret is missing.
         outbox: what waits for it.
         report: who is told.
+
+    Attributes:
+        comeback: ends pauses early when the network is back; lanes of a gateway share one.
+        ends: when certificates run out, as far as was seen.
     """
 
     def __init__(
@@ -70,15 +83,30 @@ class Uplink:
         self._outbox = outbox
         self._report = report
         self._clock = clock
+        self._allowance = Allowance(destination.allows, outbox, clock)
+        self._accounts = Accounts(clock)
         self._in_outage = False
         self._due_at_s = 0.0
+        self.comeback = Comeback()
         self.every_s = destination.every_s
         self.moved_at_s = clock.monotonic_s()
         self.waits_for: str | None = None
+        self.ends = Ends()
+
+    @property
+    def spending(self) -> Spending | None:
+        """How this month's budget stands; None where there is none."""
+        return self._allowance.spending
+
+    @property
+    def shut_out(self) -> Mapping[str, FieldpostError]:
+        """Accounts that are not let in while others are, and why."""
+        return self._accounts.reasons
 
     async def run(self, vitals: Callable[[], Vitals]) -> None:
         """Carry until cancelled."""
         cloud = await self._opened()
+        self._look_at(cloud)
         try:
             async with asyncio.TaskGroup() as group:
                 name = self._destination.name
@@ -86,6 +114,8 @@ class Uplink:
                 if isinstance(cloud, Beats):
                     group.create_task(self._beat(cloud, vitals), name=f"heartbeat {name}")
         finally:
+            self._allowance.used(cloud, 0)
+            self._allowance.save()
             await cloud.aclose()
 
     async def _opened(self) -> Cloud:
@@ -100,32 +130,69 @@ class Uplink:
 
         async def settle(batch: Batch, receipt: Receipt) -> None:
             self._recall(cloud)  # first: what it has just acknowledged is not forgotten
-            await self._settle(batch, receipt)
+            await self._settle(cloud, batch, receipt)
 
-        delivery = Delivery(cloud, settle, self._wait_for)
+        def failed(error: FieldpostError, pause_s: float) -> None:
+            self._allowance.used(cloud, 0)
+            self._wait_for(error, pause_s)
+
+        retry = Retry(failed, self.comeback)
+        delivery = Delivery(cloud, settle, retry, self._may_go)
         while True:
+            await self._until_allowed(cloud)
             await self._until_due(cloud)
-            while batch := await self._next(cloud.limits, urgent_only=False):
-                await self._deliver(delivery, batch, cloud.limits)
+            while batch := await self._next(cloud):
+                await self._deliver(delivery, *batch)
             # with nothing else to send, a lane that waits for the clock is not stuck
             self.waits_for = HELD_BACK if self._outbox.held_back else None
 
-    async def _deliver(self, delivery: Delivery, batch: Batch, limits: Limits) -> None:
-        await delivery.deliver(batch)
+    async def _deliver(self, delivery: Delivery, batch: Batch, lane: Lane) -> None:
+        await delivery.deliver(batch, urgent=lane is Lane.URGENT)
         self.moved_at_s = self._clock.monotonic_s()
-        if self._in_outage:
+        if self._in_outage and self.waits_for is None:
             self._in_outage = False
             self._outbox.mark_live()
-        # urgent and live records that came meanwhile go before the next piece of backlog
-        while fresh := await self._next(limits, urgent_only=True):
-            await delivery.deliver(fresh)
 
-    async def _next(self, limits: Limits, *, urgent_only: bool) -> Batch | None:
-        lanes = (Lane.URGENT,) if urgent_only else (Lane.URGENT, Lane.LIVE, Lane.BACKLOG)
-        for lane in lanes:
+    async def _next(self, cloud: Cloud) -> tuple[Batch, Lane] | None:
+        """What goes now: urgent records came first if there were any at this moment."""
+        await self._turn()
+        self._accounts.look(cloud)
+        limits = self._allowance.narrowed(cloud.limits)
+        if self._accounts.takes:
+            limits = replace(limits, takes=self._accounts.takes)
+        for lane in ORDER[:1] if self._allowance.used_up else ORDER:
             if batch := await self._outbox.take(limits, lane):
-                return batch
+                return batch, lane
         return None
+
+    async def _turn(self) -> None:
+        """Wait until the rate lets something go; an urgent record does not wait."""
+        while (pause_s := self._allowance.pause_s) > 0 and not self._outbox.waiting().urgent:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._outbox.urgent()
+
+    def _may_go(self, urgent: bool) -> bool:  # noqa: FBT001 - asked by the delivery
+        return urgent or not self._allowance.used_up
+
+    async def _until_allowed(self, cloud: Cloud) -> None:
+        """Wait while the budget is used up, until there is something urgent or a new month."""
+        if self._allowance.used_up:
+            await cloud.aclose()  # an open connection costs as well
+        while self._allowance.used_up and not self._outbox.waiting().urgent:
+            self.waits_for = USED_UP
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SELDOM_S):
+                    await self._outbox.urgent()
+
+    async def _until_news(self, cloud: Cloud) -> None:
+        while True:
+            shut_out = self._accounts.takes is not None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SELDOM_S if shut_out else None):
+                    return await self._outbox.wait()
+            if self._accounts.look(cloud):
+                return None
 
     async def _until_due(self, cloud: Cloud) -> None:
         """Wait for something to send, then until `every` after the last round.
@@ -133,7 +200,7 @@ class Uplink:
         The first records after a quiet time go at once; a full batch or an urgent record never
         waits. What was accepted since the last round is thus sent within `every` of it.
         """
-        await self._outbox.wait()
+        await self._until_news(cloud)
         while (left := self._due_at_s - self._clock.monotonic_s()) > 0:
             waiting = self._outbox.waiting()
             if waiting.urgent or waiting.readings >= cloud.limits.readings:
@@ -143,8 +210,13 @@ class Uplink:
                     await self._outbox.urgent()
         self._due_at_s = self._clock.monotonic_s() + self._destination.every_s
 
-    async def _settle(self, batch: Batch, receipt: Receipt) -> None:
+    async def _settle(self, cloud: Cloud, batch: Batch, receipt: Receipt) -> None:
+        self._accounts.learn(cloud, batch, receipt)
+        if receipt.shut_out and self._outbox.crowded:
+            receipt = _judged(receipt)
         repeated = await self._outbox.settle(batch, receipt)
+        self._allowance.used(cloud, batch.readings)
+        self._look_at(cloud)
         self.waits_for = None
         self.moved_at_s = self._clock.monotonic_s()
         name = self._destination.name
@@ -168,14 +240,35 @@ class Uplink:
         self.waits_for = error.message
         self._report.destination_failed(self._destination.name, error, pause_s)
 
+    def _look_at(self, cloud: object) -> None:
+        if isinstance(cloud, Certified):
+            self.ends = cloud.ends
+
     async def _beat(self, cloud: Beats, vitals: Callable[[], Vitals]) -> None:
         """Tell the destination that we live; a refused heartbeat never stops telemetry."""
+        failed = False
         while True:
-            try:
-                await cloud.beat(vitals())
-            except FieldpostError as error:
-                self._report.beat(self._destination.name, error)
-            else:
-                self._report.beat(self._destination.name, None)
-                self._recall(cloud)
+            if not self._allowance.used_up:
+                failed = await self._beaten(cloud, vitals(), failed=failed)
             await asyncio.sleep(cloud.beat_every_s)
+
+    async def _beaten(self, cloud: Beats, vitals: Vitals, *, failed: bool) -> bool:
+        """One heartbeat; returns whether it failed, `failed` is what the one before did."""
+        try:
+            await cloud.beat(vitals)
+        except FieldpostError as error:
+            self._report.beat(self._destination.name, error)
+            return True
+        finally:
+            self._allowance.used(cloud, 0)
+        self._report.beat(self._destination.name, None)
+        self._recall(cloud)
+        if failed:
+            self.comeback.heard()
+        return False
+
+
+def _judged(receipt: Receipt) -> Receipt:
+    """Too much is kept out of order: what is shut out is set aside, from where it can go again."""
+    reasons = {index: why.message for index, why in receipt.shut_out.items()}
+    return replace(receipt, refused={**receipt.refused, **reasons}, shut_out={})

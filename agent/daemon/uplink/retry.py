@@ -1,55 +1,103 @@
 """The one retry policy: full jitter, a ceiling, and what the destination asked for.
 
 Full jitter spreads a fleet that comes back after a regional outage evenly over the back-off; a
-refused credential is asked about every few minutes only, because a person has to act.
+refused credential is asked about every few minutes only, because a person has to act. A pause that
+nobody asked for ends early when the network is seen to be back.
 """
 
-from collections.abc import Callable
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
-from tenacity.wait import wait_random, wait_random_exponential
 
-from agent.cloud import Misconfigured, Unauthorized, Unreachable
+from agent.cloud import BatchRefused, Misconfigured, Unauthorized, Unreachable
+from agent.daemon.uplink.comeback import Comeback
 from agent.errors import FieldpostError
 
 FIRST_S = 1.0  # ceiling of the first pause; doubles with each failure
 CEILING_S = 300.0  # of a pause without Retry-After
+DOUBLINGS = 9  # from the first ceiling to the last
 PERSON_S = (120.0, 300.0)  # between tries while a person has to act
 RETRY_AFTER_MAX_S = 3600.0  # longer wishes are capped: a server's mistake must not cost a day
+DEAF_S = 15.0  # after a pause was cut short in vain, evidence counts again; doubles each time
+DEAF_MAX_S = 300.0
 
 Waiting = Callable[[FieldpostError, float], None]
+T = TypeVar("T")
 
 
-def retrying(on_wait: Waiting) -> AsyncRetrying:
-    """Try until it works; only an answer or a judgement ends it.
+class Retry:
+    """The patience of one lane, from one batch to the next.
 
     Args:
         on_wait: told the failure and the pause before the next try, seconds.
+        comeback: ends pauses early.
     """
 
-    def before_sleep(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, FieldpostError):
-            on_wait(error, state.upcoming_sleep)
+    def __init__(self, on_wait: Waiting, comeback: Comeback | None = None) -> None:
+        self._on_wait = on_wait
+        self._comeback = comeback or Comeback()
+        self._failures = 0
+        self._in_vain = 0
+        self._deaf_until_s = 0.0
+        self._error: BaseException | None = None
 
-    return AsyncRetrying(
-        retry=retry_if_exception_type((Unreachable, Unauthorized, Misconfigured)),
-        wait=_pause,
-        before_sleep=before_sleep,
-        reraise=True,
-    )
+    async def until_answered(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Try until it works; only an answer or a judgement ends it."""
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type((Unreachable, Unauthorized, Misconfigured)),
+            wait=self._wait,
+            before_sleep=self._before_sleep,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            answer: T = await retrying(ask)
+        except BatchRefused:  # that is an answer as well
+            self._answered()
+            raise
+        self._answered()
+        return answer
+
+    def _answered(self) -> None:
+        if self._failures:
+            self._failures = self._in_vain = 0
+            self._comeback.heard()
+
+    def _wait(self, state: RetryCallState) -> float:
+        self._error = state.outcome.exception() if state.outcome else None
+        self._failures += 1
+        if isinstance(self._error, Unauthorized | Misconfigured):
+            return person_s()
+        ceiling_s = min(CEILING_S, FIRST_S * 2 ** min(self._failures - 1, DOUBLINGS))
+        pause_s = random.uniform(0.0, ceiling_s)  # noqa: S311 -- spreads requests, guards nothing
+        if not (asked_s := self._asked_s()):
+            return pause_s
+        # what was asked for, and jitter on top, so that a fleet does not return in the same second
+        return min(asked_s, RETRY_AFTER_MAX_S) + min(pause_s, asked_s)
+
+    def _before_sleep(self, state: RetryCallState) -> None:
+        if isinstance(self._error, FieldpostError):
+            self._on_wait(self._error, state.upcoming_sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        if self._asked_s():
+            await asyncio.sleep(seconds)  # whoever asks for peace has it
+            return
+        silent = isinstance(self._error, Unreachable)
+        deaf_until_s = self._deaf_until_s if silent else float("inf")
+        if await self._comeback.pause(seconds, deaf_until_s):
+            self._failures = 1  # the way may need some seconds more: small steps again
+            deaf_s = min(DEAF_MAX_S, DEAF_S * 2**self._in_vain)
+            self._deaf_until_s = asyncio.get_running_loop().time() + deaf_s
+            self._in_vain = min(self._in_vain + 1, DOUBLINGS)
+
+    def _asked_s(self) -> float:
+        return max(0.0, getattr(self._error, "retry_after_s", None) or 0.0)
 
 
-_backoff = wait_random_exponential(multiplier=FIRST_S, max=CEILING_S)
-_person = wait_random(*PERSON_S)
-
-
-def _pause(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Unauthorized | Misconfigured):
-        return _person(state)
-    asked = getattr(error, "retry_after_s", None)
-    if asked is None or asked <= 0:
-        return _backoff(state)
-    # what was asked for, and jitter on top, so that a fleet does not return in the same second
-    return min(float(asked), RETRY_AFTER_MAX_S) + min(_backoff(state), float(asked))
+def person_s() -> float:
+    """How long to wait for somebody to mend a credential or an address."""
+    return random.uniform(*PERSON_S)  # noqa: S311 -- spreads requests, guards nothing
