@@ -17,6 +17,7 @@ from agent import logging
 from agent.clock import SystemClock
 from agent.daemon import page
 from agent.daemon.audit import Audit
+from agent.daemon.buffer.opening import SOUND, Build
 from agent.daemon.gaps import Gaps
 from agent.daemon.gateway import Gateway
 from agent.daemon.plans import NoPlanError, Plans
@@ -34,13 +35,14 @@ BUSY = 6
 BAD_CONFIGURATION = 78  # EX_CONFIG; the unit does not restart it
 
 
-def main(config: Path, state: Path, socket: Path) -> int:
+def main(config: Path, state: Path, socket: Path, build: Build = SOUND) -> int:
     """Run the daemon until SIGTERM or SIGINT.
 
     Args:
         config: the technician's file.
         state: the state directory; made when absent.
         socket: where the CLI and the status service reach it.
+        build: of the store; another one is for tests.
 
     Returns:
         The exit code.
@@ -50,7 +52,8 @@ def main(config: Path, state: Path, socket: Path) -> int:
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     socket.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return asyncio.run(Daemon(config.absolute(), state.absolute(), socket.absolute()).run())
+        daemon = Daemon(config.absolute(), state.absolute(), socket.absolute(), build)
+        return asyncio.run(daemon.run())
     except BusyError as error:
         return _busy(error)
     except NoPlanError as error:
@@ -66,10 +69,11 @@ def _busy(error: BusyError) -> int:
 class Daemon:
     """One life of the process."""
 
-    def __init__(self, config: Path, state: Path, socket: Path) -> None:
+    def __init__(self, config: Path, state: Path, socket: Path, build: Build) -> None:
         self._config = config
         self._state = state
         self._socket = socket
+        self._build = build
         self._clock = SystemClock()
         self._service = Service()
         self._plans = Plans(config, state, self._clock)
@@ -87,7 +91,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopped.set)
         applied = await self._plans.obtain()
-        gateway = Gateway(applied, self._config.parent, self._state, self._clock)
+        gateway = Gateway(applied, self._config.parent, self._state, self._clock, self._build)
         await gateway.open()
         self._audit.open()
         started = {"version": agent.__version__, "configuration": applied.version}

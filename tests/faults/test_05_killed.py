@@ -1,14 +1,24 @@
-"""Fault 5: kill -9 at any moment, again and again; the ledger of what was claimed is outside."""
+"""Fault 5: kill -9 at named places, at any moment, again and again; who judges is outside."""
 
+import asyncio
 import random
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.lab.failpoints import PROGRAM, VARIABLE
 from tests.lab.plant import Told, judge
 from tests.lab.running import Running
+from tests.lab.whole import RELEASE, ROOT, Whole, ending, until, whole
 
-KILLS = 25
+KILLS, MOMENTS, MANY = 25, 7, 20
+LONG_S = 1.0
+SENDING = (
+    "after-send:2", "after-receipt:2", "before-commit:5", "after-commit:5", "before-delete",
+    "mid-checkpoint",
+)  # fmt: skip
+MENDING = ("mid-quarantine:1", "mid-quarantine:2", "mid-salvage:4")
 
 
 @pytest.mark.slow
@@ -20,3 +30,86 @@ def test_a_process_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) 
             writer.listen(dice.uniform(0.0, 0.12))
     assert told.committed > KILLS
     assert judge(tmp_path, told) == "ok"
+
+
+async def falls_at(site: Whole, place: str, *words: str) -> None:
+    """Run the test build until it dies at a place; that it comes there is part of the test."""
+    with ending(site.start((*PROGRAM, *words), {VARIABLE: place})) as daemon:
+        assert await site.died(daemon, 20) == -9, site.log
+    assert site.log.splitlines()[-1] == f"reached {place.partition(':')[0]}"
+
+
+async def judged(site: Whole) -> list[str]:
+    with ending(site.start()) as daemon:
+        return await site.drained(daemon)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(90)
+async def test_the_daemon_may_die_at_every_place_of_a_readings_way(tmp_path: Path) -> None:
+    async with whole(tmp_path) as site:
+        for place in ("mid-migration:5", *SENDING):
+            await falls_at(site, place)
+        assert await judged(site) == []
+        assert site.archive.repeated, "nothing was ever sent twice: the places are not where told"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(90)
+async def test_the_daemon_may_die_while_a_damaged_store_is_put_aside_and_salvaged(
+    tmp_path: Path,
+) -> None:
+    async with whole(tmp_path) as site:
+        site.archive.away = True
+        with ending(site.start()) as daemon:
+            await until(lambda: len(site.meter.served) > MANY, 20)
+            await site.stop(daemon)
+        damage(site.state / "buffer" / "buffer.db")
+        site.lives += 1
+        for place in MENDING:
+            await falls_at(site, place)
+        site.archive.away = False
+        assert await judged(site) == []
+
+
+def damage(file: Path) -> None:
+    """Its header says something that no store of ours says; all rows are there."""
+    content = bytearray(file.read_bytes())
+    content[64:68] = bytes(4)  # "incremental vacuum" (SQLite's file format, 1.3)
+    file.write_bytes(content)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("build", ["release", "gathers"])
+async def test_the_daemon_may_die_at_any_moment(tmp_path: Path, build: str) -> None:
+    """A build that gathers its commits is caught by the same judge."""
+    dice = random.Random(5)  # noqa: S311 - repeatable
+    sound = build == "release"
+    lives_s = [dice.uniform(0.2, 1.8) for _ in range(MOMENTS)] if sound else [LONG_S]
+    async with whole(tmp_path) as site:
+        for number, life_s in enumerate(lives_s):
+            site.archive.away = number % 3 < 2  # so that something waits when it is killed
+            with ending(site.start(RELEASE if sound else (*PROGRAM, build))) as daemon:
+                await until(lambda: sound or len(site.meter.served) > MANY)
+                await asyncio.sleep(life_s)
+                site.kill(daemon)
+        site.archive.away = False
+        found = await judged(site)
+    assert (found == []) is sound, found
+
+
+def test_nothing_that_is_installed_has_failpoints() -> None:
+    """They are in the test build alone, where this finds them."""
+    assert has_failpoints("tests/lab")
+    assert not has_failpoints("agent", "drivers", "config", "systemd", "scripts", "pyproject.toml")
+
+
+def has_failpoints(*places: str) -> bool:
+    found = subprocess.run(
+        ["grep", "-rIl", "--include=*", "--exclude-dir=__pycache__", VARIABLE, *places],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    return found.returncode == 0
