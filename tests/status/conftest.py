@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from agent.client import Role
 from agent.status.app import make, plain
@@ -65,13 +67,21 @@ async def service(
     twin: GatewayTwin, signed: Signed | None, routes: FastAPI, tmp_path: Path
 ) -> AsyncIterator[Service]:
     """The whole service; limits begin anew with every test."""
-    loop = asyncio.get_running_loop()
+    now = asyncio.get_running_loop().time
     path = tmp_path / "fieldpost.sock"
-    async with listening(twin, path), asyncio.TaskGroup() as group:
+    app = make(Daemon(path, now), NAMES, signed, now, routes)
+    async with listening(twin, path), served(app, twin) as service:
+        yield service
+
+
+@asynccontextmanager
+async def served(
+    app: ASGIApp, twin: GatewayTwin, build: type[Server] = Server
+) -> AsyncIterator[Service]:
+    """An application on a port of its own, with the product's connections or with other ones."""
+    async with asyncio.TaskGroup() as group:
         with bound("127.0.0.1:0") as listener:
-            server = Server(
-                make(Daemon(path, loop.time), NAMES, signed, loop.time, routes), listener
-            )
+            server = build(app, listener)
             task = group.create_task(server.run(), name="status service")
             port = listener.getsockname()[1]
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
