@@ -7,6 +7,7 @@ step after; the next run goes on from there. The format (`user_version`) is rais
 import os
 import sqlite3
 import sys
+import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from sqlite_utils import Database, Migrations
 
 from agent.errors import FieldpostError
 
-FORMAT = 1  # the daemon refuses any other: agent.daemon.buffer.database.FORMAT
+FORMAT = 2  # the daemon refuses any other: agent.daemon.buffer.database.FORMAT
 APPLICATION = 0x66706F73  # "fpos", in the file's header: tells our stores from other databases
 PAGE_BYTES = 4096  # a block of the card: a torn one never hits a neighbour that is not in the WAL
 DONE, FAILED = 0, 1
@@ -49,6 +50,23 @@ TABLES = (
        quarters integer, crc integer)""",
 )
 
+KNOWN = "name, through, ranges, since, since_readings, counts, configured"
+CRC_OF_EVERY_ROW = (
+    "alter table rejected add column crc integer",
+    """update rejected set crc =
+       crc_of(destination, epoch, seq, at_ms, reason, readings, body)""",
+    "alter table loss add column crc integer",
+    """update loss set crc = crc_of(destination, epoch, first, last, samples, readings, from_ms,
+       to_ms, reason, exact)""",
+    "alter table destination rename to destination_1",
+    """create table destination (name text primary key, through integer, ranges text,
+       since integer, since_readings integer, counts text, configured integer, resend integer,
+       crc integer) without rowid""",
+    f"""insert into destination select {KNOWN}, 0, crc_of({KNOWN}, 0) from destination_1
+       where crc = crc_of({KNOWN})""",  # noqa: S608 - constants
+    "drop table destination_1",
+)
+
 
 @steps()
 def m001_tables(db: Database) -> None:
@@ -57,6 +75,23 @@ def m001_tables(db: Database) -> None:
         db.execute(statement)
     db.execute(f"pragma application_id = {APPLICATION}")
     db.execute("pragma user_version = 1")
+
+
+@steps()
+def m002_crc_of_every_row(db: Database) -> None:
+    """Format 2: set-aside samples and ledger lines have a CRC; a resend survives a stop.
+
+    A cursor whose CRC was wrong is left out: the daemon would not have believed it either.
+    """
+    db.conn.create_function("crc_of", -1, _crc, deterministic=True)
+    for statement in CRC_OF_EVERY_ROW:
+        db.execute(statement)
+    db.execute("pragma user_version = 2")
+
+
+def _crc(*columns: object) -> int:
+    """As the daemon computes it over the columns of a small row."""
+    return zlib.crc32(repr(columns).encode())
 
 
 def migrate(folder: Path) -> None:

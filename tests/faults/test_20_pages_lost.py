@@ -83,6 +83,7 @@ async def test_everything_readable_comes_under_its_old_name_and_in_the_backlog(
     assert len({r.seq for r in old}) == len(old) > 2500
     assert not {r.seq for r in old} & set(range(1, 101))
     assert 2902 - len(old) == facts.lost_by_reason["corruption"] > 0
+    assert set(facts.lost_by_reason) == {"corruption", "unclean_stop"}
     assert facts.waiting == 0
     assert not (home / "quarantine").exists()
 
@@ -116,6 +117,33 @@ async def test_a_salvage_that_is_cut_goes_on_where_it_was(tmp_path: Path, clock:
     assert {r.epoch for r in records} == {epoch}
     assert len(records) + facts.lost_by_reason["corruption"] == 3902
     assert facts.waiting == 0
+
+
+async def killed(place: Path, after: int) -> AsyncIterator[Json]:
+    """As when the kernel ends the child because memory is short: no error, and no end either."""
+    for line in [json.loads(line) for line in lines(place, after)][:40]:
+        if line["kind"] != "end":
+            yield line
+
+
+async def test_a_salvage_child_that_dies_gives_nothing_up_for_lost(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    await filled(tmp_path, clock, 3000)
+    home = tmp_path / "stopped"
+    page_lost(home, page_of_chunks(home))
+    async with opened(home, clock, build=Build(made, salvage=killed)) as buffer:
+        await buffer.salvage()
+        facts = buffer.facts().destinations["cloud"]
+        assert (facts.lost, facts.lost_by_reason) == (0, {})
+        first = len(await drain(buffer.outbox("cloud")))
+    async with opened(home, clock) as buffer:
+        await buffer.salvage()
+        rest = len(await drain(buffer.outbox("cloud")))
+        facts = buffer.facts().destinations["cloud"]
+    assert first > 300
+    assert first + rest + facts.lost_by_reason["corruption"] == 2902
+    assert not (home / "quarantine").exists()
 
 
 async def test_of_a_store_without_a_first_page_at_least_the_loss_is_known(

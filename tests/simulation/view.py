@@ -5,11 +5,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.daemon.buffer import rows
 from agent.daemon.buffer.database import Database, Frame
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.model import Cursor, LossEntry
 from agent.daemon.buffer.reading import COLUMNS, unpacked
-from agent.daemon.buffer.rows import loss_of
 from agent.daemon.buffer.tables import Tables
 from tests.simulation.cloud import Identity
 from tests.simulation.ledger import Key
@@ -76,5 +76,5 @@ def _read(db: Database) -> View:
     set_aside: dict[str, set[Identity]] = {name: set() for name in cursors}
     for name, epoch, seq in db.rows("select destination, epoch, seq from rejected"):
         set_aside.setdefault(name, set()).add((epoch, seq))
-    losses = [loss_of(row) for row in db.rows("select * from loss order by id")]
+    losses = [loss for _, loss in rows.losses(db)]
     return View(cursors, held, set_aside, losses, tables.accepted.readings)

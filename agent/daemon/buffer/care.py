@@ -7,6 +7,7 @@ from pathlib import Path
 from agent.daemon.buffer.ballast import Ballast
 from agent.daemon.buffer.database import PAGE_BYTES, Database, Frame
 from agent.daemon.buffer.orders import Order
+from agent.daemon.buffer.quarantine import Quarantine
 from agent.daemon.buffer.ram import Refuge
 from agent.daemon.buffer.tables import Tables
 from agent.daemon.buffer.trouble import BrokenError, FullError, Trouble, kind_of, said
@@ -24,6 +25,7 @@ class Care:
         self.ballast = Ballast(home / "ballast", frame.ballast_bytes)
         self._witness = WitnessFile(home / "witness")
         self._witness_at_ns = 0
+        self._quarantine = Quarantine(home)
         self._frame = frame
         self._db = db
         self._tables = tables
@@ -31,6 +33,10 @@ class Care:
     def witness(self) -> Witness | None:
         """What was known of the store before this start."""
         return self._witness.read()
+
+    def concerned(self, witness: Witness | None) -> Witness | None:
+        """The witness, unless its store lies in quarantine: what that lost, salvage counts."""
+        return None if witness and self._quarantine.holds(witness) else witness
 
     def vouch(self, now: Instant, *, clean: bool) -> None:
         """Write down what the store contains at least.

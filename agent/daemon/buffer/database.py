@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FORMAT = 1  # what agent.prepare.store makes
+FORMAT = 2  # what agent.prepare.store makes
 APPLICATION = 0x66706F73
 PAGE_BYTES = 4096
 WAL_BYTES = 4 << 20  # what a checkpoint leaves of the WAL file

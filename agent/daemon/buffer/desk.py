@@ -136,14 +136,21 @@ class Desk:
         self.reserved, self._next.wreckage = None, wreckage
         self.want(0.0)
 
-    def bring_in(
-        self, rescued: list[Rescued], progress: Progress, rejected: Sequence[Refused] = ()
-    ) -> None:
+    def bring_in(self, rescued: list[Rescued], progress: Progress) -> None:
         """Have salvaged chunks put into their block with the next commit."""
         self._next.rescued += rescued
-        self._next.rejected += rejected
         self._next.progress = progress
         self.want(0.0)
+
+    def keep_refused(self, refused: Sequence[Refused]) -> None:
+        """Have salvaged records that were refused kept with the next commit, and counted."""
+        for cursor in self.cursors:
+            readings = [each.readings for each in refused if each.destination == cursor.name]
+            count = Count(len(readings), sum(readings))
+            cursor.rejected += count
+            cursor.since -= count
+        self._next.rejected += refused
+        self.save_cursors()
 
     def enter(self, losses: Sequence[LossEntry]) -> None:
         """Have losses entered in the ledger with the next commit."""

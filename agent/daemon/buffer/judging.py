@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.daemon.buffer.codec import Damaged
-from agent.daemon.buffer.database import Database, Unusable
+from agent.daemon.buffer.database import Database, Frame, Unusable
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.lives import Life
 from agent.daemon.buffer.model import Count, Cursor, LossEntry
@@ -58,10 +58,8 @@ class Judgement:
         ]
 
 
-def judged(
-    witness: Witness | None, tables: Tables, hardware: bytes, window_ms: int, *, had_wal: bool
-) -> Judgement:
-    """Compare the store with its witness.
+def judged(witness: Witness | None, tables: Tables, frame: Frame, *, had_wal: bool) -> Judgement:
+    """Compare the store with its witness, if it has one.
 
     Raises:
         Unusable: it is another store than the witness knows.
@@ -78,10 +76,10 @@ def judged(
     _judge_numbers(judgement, witness, tables, known=known)
     if known and not witness.clean:
         judgement.suspicious = True
-        judgement.reasons.append((Loss.UNCLEAN_STOP, Count(0, tables.fullest(window_ms))))
+        judgement.reasons.append((Loss.UNCLEAN_STOP, Count(0, tables.fullest(frame.window_ms))))
         if not had_wal:
             judgement.new_life = "the write-ahead log is missing"
-    if UNKNOWN not in (witness.hardware, hardware) and witness.hardware != hardware:
+    if UNKNOWN not in (witness.hardware, frame.hardware) and witness.hardware != frame.hardware:
         judgement.new_life = "the card was moved to another board"
     if known and judgement.new_life:
         judgement.news.append(f"The store begins a new epoch: {judgement.new_life}.")

@@ -88,6 +88,7 @@ class Cursor:
     configured: bool = True
     forgotten: bool = False  # saving it removes it, and all that is set aside for it
     spent: tuple[int, int] = (0, 0)  # month (202611) and bytes on the wire in it
+    resend: int = 0  # what is acknowledged up to here goes again: the destination forgot it
 
     def waiting(self, accepted: Count) -> Count:
         """What is neither delivered, nor set aside, nor lost."""
@@ -105,6 +106,7 @@ class Cursor:
             self.configured,
             self.forgotten,
             self.spent,
+            self.resend,
         )
 
 
@@ -128,7 +130,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class LossEntry:
-    """One line of the loss ledger; numbers are those inside the store."""
+    """One line of the loss ledger; numbers are those inside the store.
+
+    Attributes:
+        told: the cloud knows it.
+        above: its key is to be above this: keys told of a salvaged ledger are not given out again.
+    """
 
     destination: str
     epoch: str
@@ -139,10 +146,14 @@ class LossEntry:
     to_ms: int
     reason: Loss
     exact: bool = True
+    told: bool = False
+    above: int = 0
 
     def joined(self, later: "LossEntry") -> "LossEntry | None":
         """Both as one line where they touch, else None."""
-        if later.epoch != self.epoch or not self.first <= later.first <= self.last + 1:
+        if later.above or later.epoch != self.epoch:
+            return None
+        if not self.first <= later.first <= self.last + 1:
             return None
         return replace(
             self,
@@ -151,6 +162,7 @@ class LossEntry:
             from_ms=min(self.from_ms, later.from_ms),
             to_ms=max(self.to_ms, later.to_ms),
             exact=self.exact and later.exact,
+            told=False,
         )
 
 

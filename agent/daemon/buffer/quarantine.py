@@ -4,7 +4,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from agent.daemon.buffer.witness import sync_folder
+from agent.daemon.buffer.witness import Witness, WitnessFile, sync_folder
 
 SHARE = 4  # of the quota, at most a quarter
 
@@ -66,6 +66,11 @@ class Quarantine:
         with suppress(OSError):
             return sorted(self.folder.iterdir())
         return []
+
+    def holds(self, witness: Witness) -> bool:
+        """Whether the store that a witness speaks of lies here."""
+        copies = (WitnessFile(place / "witness").read() for place in self.places())
+        return any(copy is not None and copy.epoch == witness.epoch for copy in copies)
 
     def remove(self, place: Path) -> None:
         """One is no longer needed; what cannot be removed stays."""

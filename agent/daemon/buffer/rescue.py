@@ -7,10 +7,11 @@ in the transaction that makes it, so a cut repeats nothing and loses nothing.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from agent import logging
 from agent.daemon.buffer.desk import Desk
@@ -18,16 +19,17 @@ from agent.daemon.buffer.eras import Anchor, Era, Source
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.giving_up import counted, unnumbered
 from agent.daemon.buffer.lives import Life
-from agent.daemon.buffer.model import Chunk, Count, Cursor, Kind, Refused
+from agent.daemon.buffer.model import Chunk, Count, Cursor, Kind, LossEntry, Refused
 from agent.daemon.buffer.orders import Progress, Rescued, Wreckage
 from agent.daemon.buffer.ranges import Range, Settled, runs
-from agent.daemon.buffer.witness import WitnessFile
+from agent.daemon.buffer.witness import Witness, WitnessFile
 from agent.daemon.programs import program
 from agent.plan import Json
 
 log = logging.get("buffer")
 
 BATCH = 200  # chunks a commit brings in
+ATTEMPTS = 3  # of a child that something ends, memory for one
 PAUSE_S = 0.02  # between commits, so that samples and lanes come first
 LINE_BYTES = 64 << 20
 
@@ -49,6 +51,14 @@ class Old:
     owed: dict[str, Count] = field(default_factory=dict)
     settled: dict[str, Settled] = field(default_factory=dict)
     rejected: list[Refused] = field(default_factory=list)
+    losses: list[LossEntry] = field(default_factory=list)
+    fullest: int = 0
+
+    @property
+    def unfinished(self) -> set[str]:
+        """The destinations that were owed something, or had refused something."""
+        owed = {name for name, count in self.owed.items() if count.samples}
+        return owed | {refused.destination for refused in self.rejected}
 
     @classmethod
     def of(cls, head: Json) -> "Old":
@@ -64,6 +74,8 @@ class Old:
             owed={name: Count(samples, readings) for name, _, samples, readings in head["cursors"]},
             settled={name: Settled.of(0, ranges) for name, ranges, _, _ in head["cursors"]},
             rejected=[Refused(*row) for row in head["rejected"]],
+            losses=_losses(head["losses"]),
+            fullest=head["fullest"],
         )
 
 
@@ -98,11 +110,25 @@ class Rescue:
         store = self._desk.store
         if store is None or not (place / "buffer.db").exists():
             return False
-        progress = await self._desk.thread.run(store.progress, place.name)
-        old, batch = Old(), list[Rescued]()
+        for _ in range(ATTEMPTS):
+            progress = await self._desk.thread.run(store.progress, place.name)
+            if await self._attempt(place, progress):
+                return self._desk.broken is None
+        log.error(
+            "A damaged store cannot be salvaged now; it is kept for the next start.",
+            event_type="store.salvage_failed",
+            place=str(place),
+        )
+        return False
+
+    async def _attempt(self, place: Path, progress: Progress | None) -> bool:
+        """Go on from where the last one came to; False: the child ended before the store did."""
+        old, batch, ended = Old(), list[Rescued](), False
         async for line in self._salvage(place, progress.through if progress else 0):
+            ended = line["kind"] == "end"
             if line["kind"] == "head":
                 old = Old.of(line)
+                self._remember(old.unfinished)
                 progress = progress or await self._reserved(place, old)
             elif line["kind"] == "chunk" and progress is not None:
                 batch.append(_rescued(line, old, progress, self._desk.cursors))
@@ -110,7 +136,18 @@ class Rescue:
             if progress is not None and len(batch) >= BATCH:
                 await self._commit(batch, progress)
                 batch = []
-        return await self._finish(place, old, batch, progress)
+        if ended:
+            await self._finish(place, old, batch, progress)
+        elif progress is not None:
+            await self._commit(batch, progress)
+        return ended
+
+    def _remember(self, names: set[str]) -> None:
+        """Somebody may still want what is salvaged for destinations that are not configured."""
+        accepted = self._desk.stock.accepted
+        for name in sorted(names - {cursor.name for cursor in self._desk.cursors}):
+            settled = Settled(accepted.samples)
+            self._desk.removed.append(Cursor(name, settled, accepted, configured=False))
 
     async def _reserved(self, place: Path, old: Old) -> Progress | None:
         if not old.last:
@@ -132,16 +169,18 @@ class Rescue:
 
     async def _finish(
         self, place: Path, old: Old, batch: list[Rescued], progress: Progress | None
-    ) -> bool:
+    ) -> None:
         brought = progress.brought if progress else {}
-        now_ms = self._desk.clock.now().wall_ns // 1_000_000
+        witness = WitnessFile(place / "witness").read()
         for cursor in self._desk.cursors:
-            count, exact = _missing(place, old, cursor, brought)
-            if count.readings > 0 or count.samples > 0:
-                loss = unnumbered(self._desk.stock, cursor.name, count, (0, now_ms))
-                self._desk.enter([replace(loss, reason=Loss.CORRUPTION, exact=exact)])
+            count, exact = _missing(witness, old, cursor, brought)
+            self._lose(cursor, count, Loss.CORRUPTION, exact=exact)
+            if witness is not None and not witness.clean:
+                self._lose(cursor, Count(0, old.fullest), Loss.UNCLEAN_STOP, exact=False)
         if progress is not None:
-            self._desk.bring_in(batch, replace(progress, done=True), old.rejected)
+            self._desk.enter([_moved(loss, progress.first - 1) for loss in old.losses])
+            self._desk.keep_refused(old.rejected)
+            self._desk.bring_in(batch, replace(progress, done=True))
         await self._flush()
         log.warning(
             "A damaged store was salvaged.",
@@ -149,7 +188,27 @@ class Rescue:
             place=str(place),
             readings=max((count.readings for count in brought.values()), default=0),
         )
-        return self._desk.broken is None
+
+    def _lose(self, cursor: Cursor, count: Count, reason: Loss, *, exact: bool) -> None:
+        if count.readings > 0 or count.samples > 0:
+            now_ms = self._desk.clock.now().wall_ns // 1_000_000
+            loss = unnumbered(self._desk.stock, cursor.name, count, (0, now_ms))
+            self._desk.enter([replace(loss, reason=reason, exact=exact)])
+
+
+def _losses(lines: Sequence[Sequence[Any]]) -> list[LossEntry]:
+    """The ledger of a quarantined store; its keys are not given out again."""
+    above = max((line[0] for line in lines), default=0)
+    found = []
+    for _, *row in lines:
+        row[4], row[7] = Count(*row[4]), Loss(row[7])
+        row[-1] = above
+        found.append(LossEntry(*row))
+    return found
+
+
+def _moved(loss: LossEntry, up: int) -> LossEntry:
+    return replace(loss, first=loss.first + up, last=loss.last + up)
 
 
 def _rescued(line: Json, old: Old, block: Progress, cursors: list[Cursor]) -> Rescued:
@@ -186,13 +245,12 @@ def _further(progress: Progress, rescued: Rescued, last: int) -> Progress:
 
 
 def _missing(
-    place: Path, old: Old, cursor: Cursor, brought: Mapping[str, Count]
+    witness: Witness | None, old: Old, cursor: Cursor, brought: Mapping[str, Count]
 ) -> tuple[Count, bool]:
     """What a destination was owed and does not get: exactly, or at most."""
     got = brought.get(cursor.name, Count())
     if cursor.name in old.owed:
         return old.owed[cursor.name] - got, True
-    witness = WitnessFile(place / "witness").read()
     if old.owed or witness is None:
         return Count(), True
     most = Count(witness.next - 1, witness.readings) - got

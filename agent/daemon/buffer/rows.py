@@ -6,7 +6,7 @@ what depends on it is treated as lost or as not settled, whichever is safe.
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 from agent.daemon.buffer.codec import Shape, text_crc
@@ -21,6 +21,8 @@ from agent.daemon.buffer.ranges import Settled
 SUMS = 6  # numbers in `counts` that every row has; where a budget is kept, month and bytes follow
 TAKE_AWAY = "delete from rejected where destination = ? and epoch = ? and seq = ?"
 TAKE_ALL = "delete from rejected where destination = ?"
+REFUSED = "destination, epoch, seq, at_ms, reason, readings, body, crc"
+LOST = "destination, epoch, first, last, samples, readings, from_ms, to_ms, reason, exact, crc"
 
 
 def shapes(db: Database) -> Iterator[Shape]:
@@ -62,11 +64,11 @@ def save_life(db: Database, life: Life) -> None:
 def cursors(db: Database) -> Iterator[Cursor]:
     """Where every destination is, configured or not."""
     query = (
-        "select name, through, ranges, since, since_readings, counts, configured, crc"
+        "select name, through, ranges, since, since_readings, counts, configured, resend, crc"
         " from destination"
     )
     for row in _sound(db, query):
-        name, through, ranges, since, since_readings, counts, configured = row
+        name, through, ranges, since, since_readings, counts, configured, resend = row
         settled = Settled.of(through, json.loads(ranges))
         numbers = json.loads(counts)
         yield Cursor(
@@ -78,6 +80,7 @@ def cursors(db: Database) -> Iterator[Cursor]:
             lost=Count(*numbers[4:6]),
             configured=bool(configured),
             spent=(numbers[6], numbers[7]) if len(numbers) > SUMS else (0, 0),
+            resend=resend,
         )
 
 
@@ -100,6 +103,7 @@ def save_cursor(db: Database, cursor: Cursor) -> None:
         cursor.since.readings,
         json.dumps(counts, separators=(",", ":")),
         int(cursor.configured),
+        cursor.resend,
     )
     _save(db, "destination", row)
 
@@ -110,49 +114,61 @@ def save_refused(db: Database, refused: Refused) -> None:
         name = (refused.destination, refused.epoch, refused.seq)
         db.execute(*((TAKE_AWAY, name) if refused.epoch else (TAKE_ALL, name[:1])))
         return
+    row = (
+        refused.destination,
+        refused.epoch,
+        refused.seq,
+        refused.at_ms,
+        refused.reason,
+        refused.readings,
+        refused.body,
+    )
     db.execute(
-        "insert or replace into rejected (destination, epoch, seq, at_ms, reason, readings, body)"
-        " values (?, ?, ?, ?, ?, ?, ?)",
-        (
-            refused.destination,
-            refused.epoch,
-            refused.seq,
-            refused.at_ms,
-            refused.reason,
-            refused.readings,
-            refused.body,
-        ),
+        f"insert or replace into rejected ({REFUSED}) values (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
+        (*row, text_crc(*row)),
     )
 
 
-def losses(db: Database) -> Iterator[tuple[int, LossEntry]]:
+def refused(db: Database) -> Iterator[Refused]:
+    """All records that are set aside."""
+    for row in _sound(db, f"select {REFUSED} from rejected"):  # noqa: S608 - constants
+        yield Refused(*row)
+
+
+def losses(db: Database, where: str = "1", *values: object) -> Iterator[tuple[int, LossEntry]]:
+    """Lines of the ledger that are sound, oldest first, each with its key."""
+    query = f"select id, reported, {LOST} from loss where {where} order by id"  # noqa: S608 - constants
+    for key, told, *columns, crc in db.rows(query, values):
+        if text_crc(*columns) == crc:
+            yield key, replace(_loss_of(columns), told=bool(told))
+
+
+def newest_losses(db: Database) -> Iterator[tuple[int, LossEntry]]:
     """The newest unreported line of the ledger for each destination and reason, with its key."""
     newest = "select max(id) from loss where reported = 0 group by destination, reason"
-    for row in db.rows(f"select * from loss where id in ({newest})"):  # noqa: S608 - constants
-        yield row[0], loss_of(row)
+    return losses(db, f"id in ({newest})")
 
 
 def lost(db: Database) -> dict[str, dict[str, int]]:
     """Readings by destination and reason."""
     found: dict[str, dict[str, int]] = {}
-    query = "select destination, reason, sum(readings) from loss group by destination, reason"
-    for destination, reason, readings in db.rows(query):
-        found.setdefault(destination, {})[reason] = readings
+    for _, loss in losses(db):
+        reasons = found.setdefault(loss.destination, {})
+        reasons[loss.reason] = reasons.get(loss.reason, 0) + loss.count.readings
     return found
 
 
-def loss_of(row: Sequence[Any]) -> LossEntry:
-    """A line of the ledger from its row."""
+def _loss_of(row: Sequence[Any]) -> LossEntry:
     return LossEntry(
-        destination=row[1],
-        epoch=row[2],
-        first=row[3],
-        last=row[4],
-        count=Count(row[5], row[6]),
-        from_ms=row[7],
-        to_ms=row[8],
-        reason=Loss(row[9]),
-        exact=bool(row[10]),
+        destination=row[0],
+        epoch=row[1],
+        first=row[2],
+        last=row[3],
+        count=Count(row[4], row[5]),
+        from_ms=row[6],
+        to_ms=row[7],
+        reason=Loss(row[8]),
+        exact=bool(row[9]),
     )
 
 
@@ -181,21 +197,21 @@ def save_progress(db: Database, progress: Progress) -> None:
 
 def save_loss(db: Database, key: int, loss: LossEntry) -> None:
     """Write one line of the ledger under its number; again is the same."""
+    row = (
+        loss.destination,
+        loss.epoch,
+        loss.first,
+        loss.last,
+        loss.count.samples,
+        loss.count.readings,
+        loss.from_ms,
+        loss.to_ms,
+        loss.reason.value,
+        int(loss.exact),
+    )
     db.execute(
-        "insert or replace into loss values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-        (
-            key,
-            loss.destination,
-            loss.epoch,
-            loss.first,
-            loss.last,
-            loss.count.samples,
-            loss.count.readings,
-            loss.from_ms,
-            loss.to_ms,
-            loss.reason,
-            int(loss.exact),
-        ),
+        "insert or replace into loss values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (key, *row, int(loss.told), text_crc(*row)),
     )
 
 

@@ -13,6 +13,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,21 +21,21 @@ from agent.daemon.buffer import rows
 from agent.daemon.buffer.codec import Damaged, Shape
 from agent.daemon.buffer.database import Database, Frame
 from agent.daemon.buffer.eras import Era
-from agent.daemon.buffer.model import Chunk, Count, Cursor
+from agent.daemon.buffer.model import Chunk, Count, Cursor, LossEntry
 from agent.daemon.buffer.reading import COLUMNS, unpacked
+from agent.daemon.buffer.tables import fullest
 from agent.plan import Json
 
 T = TypeVar("T")
 
 STRIDE = 16  # numbers to step over where a page cannot be read: about a chunk
+WINDOW_MS = 5000  # the largest loss window there is: which one it had is not known any more
 TRIES_MAX = 1_000_000
 NICE = 10
 FRAME = Frame(pages=0, window_ms=0, ballast_bytes=0, hardware=bytes(8))  # it is only read
 
 FOLLOWING = f"select {COLUMNS} from chunk where seq > ? order by seq limit 1"  # noqa: S608 - constants
 HIGHEST = "select last, total from chunk order by seq desc limit 1"
-REJECTED = "select destination, epoch, seq, at_ms, reason, readings, body from rejected"
-LOSSES = "select * from loss order by id"
 
 
 class Wreck(Database):
@@ -59,6 +60,12 @@ class Wreck(Database):
         for meta in self.known(lambda db: [rows.meta(db)]):
             candidates.append((meta.floor - 1, meta.readings))
         return max(candidates)
+
+    def fullest(self) -> int:
+        """Most readings that were accepted within one loss window."""
+        recent = self.known(lambda db: [fullest(db, WINDOW_MS)])
+        known = self.known(lambda db: [rows.meta(db)])
+        return max([0, *recent, *(meta.fullest for meta in known)])
 
     def after(self, number: int) -> Any:
         """The next row, None at the end."""
@@ -92,8 +99,9 @@ def _head(wreck: Wreck) -> Json:
         "lives": [[life.first, life.epoch, life.shift] for life in wreck.known(rows.lives)],
         "eras": [_era(era) for era in wreck.known(rows.eras)],
         "cursors": [_cursor(cursor, accepted) for cursor in wreck.known(rows.cursors)],
-        "rejected": wreck.known(lambda db: db.rows(REJECTED)),
-        "losses": wreck.known(lambda db: db.rows(LOSSES)),
+        "rejected": [astuple(refused) for refused in wreck.known(rows.refused)],
+        "fullest": 2 * wreck.fullest(),
+        "losses": [_loss(key, loss) for key, loss in wreck.known(rows.losses)],
     }
 
 
@@ -106,6 +114,10 @@ def _cursor(cursor: Cursor, accepted: Count) -> list[object]:
     ranges = [(1, cursor.settled.through), *cursor.settled.ranges]
     waiting = cursor.waiting(accepted)
     return [cursor.name, ranges, waiting.samples, waiting.readings]
+
+
+def _loss(key: int, loss: LossEntry) -> list[object]:
+    return [key, *astuple(loss)]
 
 
 def _chunks(wreck: Wreck, shapes: dict[int, Shape], number: int) -> Iterator[Chunk | None]:

@@ -7,17 +7,19 @@ of the others never meets it.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from agent.cloud import Record, TimeQuality
 from agent.daemon.buffer import rows
+from agent.daemon.buffer.codec import text_crc
 from agent.daemon.buffer.database import Database
 from agent.daemon.buffer.model import Count, LossEntry
 
 MARKED_AT_ONCE = 500  # rows moved in one transaction, so that commits of samples come in between
 
-COLUMNS = "id, destination, epoch, seq, at_ms, reason, readings, body"
+COLUMNS = f"id, {rows.REFUSED}"
 PAGE = f"select {COLUMNS} from rejected where id > ? and destination = ? order by id limit ?"  # noqa: S608 - constants
 NEWEST = (
     f"select {COLUMNS} from rejected where ?1 = '' or destination = ?1"  # noqa: S608 - constants
@@ -37,11 +39,6 @@ NAMED = (
 )
 LOWEST = "select min(0, coalesce(min(id), 0)) from rejected"
 MOVE = "update rejected set id = ? where id = ?"
-LOST = (
-    "select destination, reason, sum(samples), sum(readings), min(nullif(from_ms, 0)), max(to_ms),"
-    " min(exact) from loss group by destination, reason order by destination, reason"
-)
-UNTOLD = "select * from loss where reported = 0 and destination not in ({}) order by id limit ?"
 TOLD = (
     "update loss set reported = 1 where id = ? and samples = ? and readings = ? and from_ms = ?"
     " and to_ms = ?"
@@ -99,6 +96,17 @@ class LostLine:
     to_ms: int
     exact: bool
 
+    def with_(self, other: "LostLine") -> "LostLine":
+        """Both in one."""
+        known = [ms for ms in (self.from_ms, other.from_ms) if ms]
+        return replace(
+            self,
+            count=self.count + other.count,
+            from_ms=min(known, default=None),
+            to_ms=max(self.to_ms, other.to_ms),
+            exact=self.exact and other.exact,
+        )
+
 
 def page(db: Database, destination: str, after: int, limit: int) -> list[SetAside]:
     """Set-aside samples of one destination with an id above `after`."""
@@ -139,16 +147,20 @@ def mark(db: Database, destination: str, names: Sequence[tuple[str, int]] | None
 
 def lost(db: Database) -> list[LostLine]:
     """The ledger in sums: one line for each destination and reason."""
-    return [
-        LostLine(destination, reason, Count(samples, readings), from_ms, to_ms, bool(exact))
-        for destination, reason, samples, readings, from_ms, to_ms, exact in db.rows(LOST)
-    ]
+    found: dict[tuple[str, str], LostLine] = {}
+    for _, loss in rows.losses(db):
+        line = LostLine(
+            loss.destination, loss.reason, loss.count, loss.from_ms or None, loss.to_ms, loss.exact
+        )
+        known = found.get((line.destination, line.reason))
+        found[line.destination, line.reason] = known.with_(line) if known else line
+    return sorted(found.values(), key=lambda line: (line.destination, line.reason))
 
 
 def untold(db: Database, deaf: Sequence[str], limit: int) -> list[tuple[int, LossEntry]]:
     """Lines of the ledger that were not told as they are now, but those of some, with their ids."""
-    query = UNTOLD.format(", ".join("?" * len(deaf)))
-    return [(row[0], rows.loss_of(row)) for row in db.rows(query, (*deaf, limit))]
+    where = f"reported = 0 and destination not in ({', '.join('?' * len(deaf))})"
+    return list(islice(rows.losses(db, where, *deaf), limit))
 
 
 def told(db: Database, lines: Sequence[tuple[int, LossEntry]]) -> None:
@@ -161,8 +173,9 @@ def told(db: Database, lines: Sequence[tuple[int, LossEntry]]) -> None:
 
 
 def _set_aside(row: Sequence[Any]) -> SetAside:
-    key, destination, epoch, seq, at_ms, reason, readings, body = row
-    record = _record(epoch, seq, body)
+    key, destination, epoch, seq, at_ms, reason, readings, body, crc = row
+    sound = text_crc(*row[1:-1]) == crc
+    record = _record(epoch, seq, body) if sound else None
     return SetAside(key, destination, epoch, seq, at_ms, reason, readings, record)
 
 
@@ -173,4 +186,4 @@ def _record(epoch: str, seq: int, body: str) -> Record | None:
         time = TimeQuality(said["time"])
         return Record(epoch, seq, str(said["device"]), int(said["time_ns"]), values, time)
     except (KeyError, TypeError, ValueError):
-        return None  # the table has no CRC of its own: what makes no sense is not sent
+        return None

@@ -67,9 +67,7 @@ class Store:
         self._db.open()
         try:
             cursors = known_cursors(self._loaded(), destinations, tables.accepted)
-            judgement = judged(
-                witness, tables, self._frame.hardware, self._frame.window_ms, had_wal=had_wal
-            )
+            judgement = judged(self._care.concerned(witness), tables, self._frame, had_wal=had_wal)
             if judgement.suspicious:
                 check(self._db, tables)
             tables.meta.starts = max(tables.meta.starts, witness.starts if witness else 0) + 1

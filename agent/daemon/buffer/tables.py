@@ -73,7 +73,7 @@ class Tables:
         self.newest = (last, era, last_ms * 1000)
         self.eras = Eras(rows.eras(db), self.meta.running_ns, newest=(era, last_ms * 1_000_000))
         self._ledger = {
-            (loss.destination, loss.reason): (key, loss) for key, loss in rows.losses(db)
+            (loss.destination, loss.reason): (key, loss) for key, loss in rows.newest_losses(db)
         }
         self._next_loss = db.one("select coalesce(max(id), 0) + 1 from loss")[0]
         return cursors
@@ -97,10 +97,7 @@ class Tables:
 
     def fullest(self, window_ms: int) -> int:
         """Most readings that were accepted within one window, twice: it may have straddled."""
-        recent = self._db.rows(RECENT, (LOOKED_BACK,))
-        windows = groupby(recent, key=lambda row: (row[0], row[1] // window_ms))
-        most = max((sum(row[2] for row in window) for _, window in windows), default=0)
-        return 2 * max(most, self.meta.fullest)
+        return 2 * max(fullest(self._db, window_ms), self.meta.fullest)
 
     def put(self, chunk: Chunk) -> int:
         """Write one chunk; returns its bytes."""
@@ -225,7 +222,8 @@ class Tables:
             key, known = self._ledger.get(name, (0, None))
             joined = known.joined(loss) if known is not None else None
             if joined is None:
-                key, joined, self._next_loss = self._next_loss, loss, self._next_loss + 1
+                key, joined = max(self._next_loss, loss.above + 1), loss
+                self._next_loss = key + 1
             self._ledger[name] = (key, joined)
             order.ledger[key] = joined
         order.entered = len(order.losses)
@@ -234,6 +232,13 @@ class Tables:
         number = settled.next_missing(1)
         row = self._db.one(FIRST, (number,))
         return Oldest(number, row[0], row[1] * 1000) if row else None
+
+
+def fullest(db: Database, window_ms: int) -> int:
+    """Most readings that were lately accepted within one window."""
+    recent = db.rows(RECENT, (LOOKED_BACK,))
+    windows = groupby(recent, key=lambda row: (row[0], row[1] // window_ms))
+    return max((sum(row[2] for row in window) for _, window in windows), default=0)
 
 
 def known_cursors(

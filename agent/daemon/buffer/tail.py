@@ -2,8 +2,9 @@
 
 A broker acknowledges out of its RAM and writes its file every half an hour. So what it has said yes
 to stays on the card for a while, settled and counted, and goes out again under the same names when
-the broker has lost its memory. Nothing is written down for it: after a start, everything settled
-that is still on the card is taken for acknowledged just now.
+the broker has lost its memory. All that is written down for it is how far it has to go again, so
+that a stop in the middle forgets nothing; after a start, everything settled that is still on the
+card is taken for acknowledged just now.
 """
 
 from collections import deque
@@ -34,11 +35,12 @@ class Tail:
         self._released = Settled()
         self._prolonged_s: float | None = None
         self._done: Settled | None = None  # while resending: all that need not go again
-        self._end = 0
 
     def hold(self, seconds: float) -> None:
         """Keep what is acknowledged for so many seconds of running time; 0: not at all."""
         self._hold_s = seconds
+        if seconds and self._cursor.resend and not self.pending:
+            self._begin(self._cursor.resend)  # a stop cut the last one off
 
     @property
     def pending(self) -> bool:
@@ -62,7 +64,7 @@ class Tail:
             return False
         self._seen.clear()
         self._released = self._cursor.settled.copy()
-        self._done = None
+        self.ended()
         return True
 
     def resend(self) -> bool:
@@ -71,37 +73,45 @@ class Tail:
         if not self._hold_s or self._released == settled:
             return False
         self._prolong()
-        self._done, self._end = self._released.copy(), settled.last
-        start = 1
-        for first, last in ((1, settled.through), *settled.ranges):
-            if start < first:  # not acknowledged yet: it goes out by itself
-                self._done.add(start, first - 1)
-            start = last + 1
+        self._begin(settled.last)
         return True
 
     def ask(self, limits: Limits) -> Ask | None:
         """What to read next; None: everything went again."""
         if self._done is None:
             return None
-        start = self._done.next_missing(1)
-        if start > self._end:
-            self._done = None
+        start, end = self._done.next_missing(1), self._cursor.resend
+        if start > end:
+            self.ended()
             return None
-        return Ask(self._done.copy(), start, self._end, limits.records, limits.readings)
+        return Ask(self._done.copy(), start, end, limits.records, limits.readings)
 
     def ended(self) -> None:
-        """Nothing more of it is on the card."""
+        """All of it that is on the card went again."""
         self._done = None
+        self._cursor.resend = 0
 
     def answered(self, numbers: Iterable[int]) -> set[int]:
         """These were answered for; returns which of them had been before."""
         done = self._done
         if done is None:
             return set()
-        again = {number for number in numbers if number <= self._end and number not in done}
+        again = {
+            number for number in numbers if number <= self._cursor.resend and number not in done
+        }
         for first, last in runs(sorted(again)):
             done.add(first, last)
         return again
+
+    def _begin(self, end: int) -> None:
+        settled = self._cursor.settled
+        self._cursor.resend = end
+        self._done = self._released.copy()
+        start = 1
+        for first, last in ((1, settled.through), *settled.ranges):
+            if start < first:  # not acknowledged yet: it goes out by itself
+                self._done.add(start, first - 1)
+            start = last + 1
 
     def _prolong(self) -> None:
         """What goes again may be forgotten again: held once more, not for ever."""

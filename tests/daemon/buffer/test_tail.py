@@ -1,5 +1,6 @@
 """What was acknowledged is held for a while, and goes again when the destination has forgotten."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,27 @@ async def test_where_room_is_short_what_was_acknowledged_goes_first(
         box.resend()
         assert 1 not in powers(await drain(box))
         assert balanced(buffer)
+
+
+async def test_a_stop_in_the_middle_of_it_goes_on_after_the_start(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    stopped = tmp_path / "stopped"
+    async with opened(tmp_path / "running", clock) as buffer:
+        box = buffer.outbox("cloud")
+        box.tail.hold(HOLD_S)
+        await put(buffer, clock, 1, 2, 3)
+        await drain(box)
+        assert box.resend()
+        await buffer.flush()
+        first = Batch(await take(box, limits=Limits(records=1)))
+        await box.settle(first, Receipt(accepted=[0]))
+        shutil.copytree(tmp_path / "running", stopped)
+    async with opened(stopped, clock) as buffer:
+        box = buffer.outbox("cloud")
+        box.tail.hold(HOLD_S)
+        assert powers(await drain(box))[-2:] == [2, 3]
+        assert balanced(buffer)
+    async with opened(stopped, clock) as buffer:
+        buffer.outbox("cloud").tail.hold(HOLD_S)
+        assert await take(buffer.outbox("cloud")) == []
