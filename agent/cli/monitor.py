@@ -1,7 +1,7 @@
 """`fieldpost monitor`: what passes on a connection, in words, as it happens; and its recording."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from agent.client import Client, socket_path
 from agent.daemon.parts import driver_of
 from agent.driver import Driver, DriverError, Listens, Monitors, Traffic
 from agent.errors import BusyError, NoAnswerError, NotFoundError, UnavailableError
-from agent.plan import Json
+from agent.plan import Device, Json
 
 SCHEMA = "fieldpost.monitor/1"
 INDENT = " " * 14
@@ -52,7 +52,7 @@ class Options(TypedDict):
 def monitor(session: Session, **options: Unpack[Options]) -> int:
     """Show what is said on a connection; the daemon goes on as before."""
     there = wire(session, options["where"])
-    with _kept(options["record"]) as keep:
+    with _kept(options["record"], there.devices) as keep:
         shows = [_shows(session, raw=options["raw"]), keep]
         watch = _Watch(session, there, shows, options["count"])
         with suppress(KeyboardInterrupt):  # the usual way to end it
@@ -165,8 +165,8 @@ def _lines(one: Json, *, raw: bool) -> Iterator[str]:
 
 
 @contextmanager
-def _kept(path: Path | None) -> Iterator[Show]:
-    """A file with one exchange in each line; nothing is ever overwritten."""
+def _kept(path: Path | None, devices: Sequence[Device]) -> Iterator[Show]:
+    """A file with one exchange in each line, and what the device is; nothing is overwritten."""
     if path is None:
         yield lambda _: None
         return
@@ -176,7 +176,8 @@ def _kept(path: Path | None) -> Iterator[Show]:
         message = f"{path} is there already"
         raise BusyError(message, action="Take another name") from error
     with file:
-        yield lambda one: _written(file.write, one)
+        known = {d.name: {"profile": d.profile, "address": d.address} for d in devices}
+        yield lambda one: _written(file.write, one | known.get(one["device"], {}))
 
 
 def _written(write: Callable[[bytes], object], one: Json) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.clock import SystemClock
-from agent.demo import ledger, site_files
+from agent.demo import ledger, recorded, site_files
 from agent.demo.account import Summary, reckon
 from agent.demo.children import Daemon, Instruments
 from agent.demo.cloud import Cloud
@@ -34,6 +34,7 @@ class Options:
         kill: end the daemon with SIGKILL in the middle, and start it again.
         json: print the summary as one JSON object; the screen goes to standard error.
         seed: chooses weather, loads and meter readings.
+        replay: a recorded line, whose devices are read beside the instruments.
     """
 
     for_s: float | None = None
@@ -41,6 +42,7 @@ class Options:
     kill: bool = False
     json: bool = False
     seed: int = 1
+    replay: Path | None = None
 
 
 def main(options: Options) -> int:
@@ -68,17 +70,21 @@ async def run(options: Options, screen: Screen) -> Summary:
     key = secrets.token_bytes(KEY_BYTES)
     with tempfile.TemporaryDirectory(prefix="fieldpost-demo-") as name:
         folder = Path(name)
-        async with Cloud() as cloud, plugged_in(folder, options.seed, key) as instruments:
+        async with (
+            Cloud() as cloud,
+            plugged_in(folder, options.seed, key) as instruments,
+            recorded.played(options.replay) as line,
+        ):
             if instruments.places.note:
                 screen.note(instruments.places.note)
-            secret = Secrets(cloud.bundle(DEVICE_ID), key)
-            port = site_files.free_port()
-            paths = site_files.write(folder, instruments.places, secret, port)
+            secret, port = Secrets(cloud.bundle(DEVICE_ID), key), site_files.free_port()
+            paths = site_files.write(folder, instruments.places, secret, port, line)
             daemon = Daemon(paths, instruments.places.bus)
             stage = Stage(daemon, cloud, screen, SystemClock())
             try:
                 await stage.open(paths.socket, port)
                 await play(stage, options)
+                line.quiet()
                 await instruments.quiet()
                 stage.ends()
                 await asyncio.sleep(SETTLE_S)
@@ -87,8 +93,8 @@ async def run(options: Options, screen: Screen) -> Summary:
             finally:
                 await daemon.stop()
             lost, at_most = ledger.losses(paths.state)
-            told = replace(told, lost=lost, at_most=at_most)
-            return reckon(said, cloud.held(), told, stage.lives)
+            admitted = replace(told, lost=lost, at_most=at_most)
+            return reckon(said, cloud.held(line.names), admitted, stage.lives)
 
 
 async def play(stage: Stage, options: Options) -> None:

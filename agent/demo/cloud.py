@@ -1,7 +1,7 @@
 """The sandbox cloud as the demo sees it: away or back, and every record it holds."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
 from agent.demo.account import Held
@@ -53,9 +53,15 @@ class Cloud:
             self._away = False
             await self._sandbox.back()
 
-    def held(self) -> Sequence[Held]:
-        """Every record that carries readings, duplicates included."""
-        return [one for one in map(_held, self._read_back()) if one]
+    def held(self, others: Iterable[str] = ()) -> Sequence[Held]:
+        """Every record that carries readings, duplicates included.
+
+        Args:
+            others: names of devices beside the demo's own.
+        """
+        devices = [*DEVICES, *others]
+        found = (_held(record, devices) for record in self._read_back())
+        return [one for one in found if one]
 
     def _read_back(self) -> Iterator[Json]:
         skip = 0
@@ -64,10 +70,10 @@ class Cloud:
             skip += len(page)
 
 
-def _held(record: Json) -> Held | None:
+def _held(record: Json, devices: Sequence[str]) -> Held | None:
     """None for what the gateway says of itself: it was never a reading."""
     metadata, names = record["metadata"], list(record["data"])
-    device = next((d for d in DEVICES if names and names[0].startswith(_metric(d))), None)
+    device = next((d for d in devices if names and names[0].startswith(_metric(d))), None)
     if device is None or metadata.get("seq") is None:
         return None
     at = dt.datetime.fromisoformat(record["timestamp"]).timestamp()

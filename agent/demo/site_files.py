@@ -8,7 +8,9 @@ from pathlib import Path
 
 from agent.demo.children import Paths
 from agent.demo.instruments.places import ADDRESSES, COLD_ROOM, FREEZER, SHOP, Places
+from agent.demo.recorded import Recorded
 
+NONE = Recorded()
 BUNDLE, KEY = "sandbox.zip", "freezer-key"
 DEVICE_ID = "fp-demo-gateway"
 PORT, PORTS = 8080, 20  # the page's own port, and how many after it are tried
@@ -29,13 +31,15 @@ class Secrets:
     key: bytes
 
 
-def write(folder: Path, places: Places, secrets: Secrets, port: int) -> Paths:
+def write(
+    folder: Path, places: Places, secrets: Secrets, port: int, line: Recorded = NONE
+) -> Paths:
     """Everything `fieldpost run` needs, below `folder`."""
     etc, state = folder / "etc", folder / "state"
     state.mkdir(mode=OWNER_ONLY_FOLDER)
     _copy_profiles(etc)
     config = etc / "gateway.yaml"
-    config.write_text(configuration(places, port), encoding="utf-8")
+    config.write_text(configuration(places, port, line), encoding="utf-8")
     (etc / "secrets").mkdir(mode=OWNER_ONLY_FOLDER)
     for name, content in ((BUNDLE, secrets.bundle), (KEY, secrets.key.hex().encode())):
         path = etc / "secrets" / name
@@ -44,7 +48,7 @@ def write(folder: Path, places: Places, secrets: Secrets, port: int) -> Paths:
     return Paths(config, state, folder / "fieldpost.sock", folder / "daemon.log")
 
 
-def configuration(places: Places, port: int) -> str:
+def configuration(places: Places, port: int, line: Recorded = NONE) -> str:
     """The demo's `gateway.yaml`; without a radio, what hangs on it is left out."""
     text = (files("agent.demo") / "files" / "gateway.yaml").read_text(encoding="utf-8")
     words = {
@@ -59,6 +63,7 @@ def configuration(places: Places, port: int) -> str:
     }
     for word, value in words.items():
         text = text.replace("{" + word + "}", value)
+    text = line.added_to(text)
     return text if places.bus else _without(text, RADIO)
 
 

@@ -3,6 +3,8 @@
     python -m drivers.modbus.replay line.jsonl --listen 127.0.0.1:1502
     python -m drivers.modbus.replay line.jsonl --port /dev/ttyUSB1 --line "9600 8N1"
 
+Also `fieldpost demo --replay line.jsonl`, with the daemon that reads it.
+
 The same question gets the answers it got then, one after the other and from the first again; what
 was silent or damaged then is so again. A question nobody asked then is answered from the registers
 that were read, if all of them were; else refused as an illegal address. Nothing is ever written.
@@ -13,23 +15,25 @@ import asyncio
 import contextlib
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from pymodbus.framer import FramerRTU
+from pymodbus.framer import FramerAscii, FramerRTU
+from pymodbus.pdu import DecodePDU
 
 from drivers.modbus import recording
 from drivers.modbus.plan import FUNCTION, Table
 from drivers.modbus.recording import MBAP, Exchange, NotARecordingError
-from drivers.modbus.requests import CRC_BYTES, REFUSAL
-from drivers.modbus.sniffer import Frame, RtuSniffer
+from drivers.modbus.requests import REFUSAL
+from drivers.modbus.sniffer import AsciiSniffer, Frame, RtuSniffer, Sniffer
 
 TABLES: Final = {code: table for table, code in FUNCTION.items()}
 QUESTION_BYTES: Final = 5  # function, address, count
 ILLEGAL_ADDRESS: Final = 2
 NO_FUNCTION: Final = 1
 REGISTER: Final = 2  # bytes
+SNIFFERS: Final[Mapping[str, Callable[[], Sniffer]]] = {"rtu": RtuSniffer, "ascii": AsciiSniffer}
 
 
 class Replay:
@@ -106,8 +110,8 @@ class Slave:
                     length = (len(said.said) + 1).to_bytes(2)
                     writer.write(head[:4] + length + head[6:] + said.said)
 
-    async def on_wire(self, sniffer: RtuSniffer, data: bytes, say: Callable[[bytes], None]) -> None:
-        """What was heard on a serial line in RTU frames."""
+    async def on_wire(self, sniffer: Sniffer, data: bytes, say: Callable[[bytes], None]) -> None:
+        """What was heard on a serial line, in the frames that the sniffer knows."""
         for frame in [*sniffer.feed(data)]:
             if frame.question:
                 await self._answer(frame, say)
@@ -117,8 +121,9 @@ class Slave:
         if exchange.said is None:
             say(exchange.spoiled)
             return
-        body = bytes([frame.unit]) + exchange.said
-        say(body + FramerRTU.compute_CRC(body).to_bytes(CRC_BYTES))
+        put_together = FramerAscii if frame.raw.startswith(b":") else FramerRTU
+        framer = put_together(DecodePDU(is_server=True))
+        say(framer.encode(exchange.said, frame.unit, 0))
 
     async def _said(self, unit: int, asked: bytes) -> Exchange:
         exchange = self._replay.answer(unit, asked)
@@ -131,8 +136,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("recording", type=Path)
     parser.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:1502")
-    parser.add_argument("--port", help="answer on this serial port instead, in RTU frames")
+    parser.add_argument("--port", help="answer on this serial port instead")
     parser.add_argument("--line", default="9600 8N1", help="how the port is set")
+    parser.add_argument("--framing", choices=SNIFFERS, default="rtu", help="on a serial port")
     parser.add_argument("--pace", type=float, default=1.0, help="1 as fast as then, 0 at once")
     given = parser.parse_args(arguments)
     try:
@@ -149,7 +155,7 @@ async def _serve(slave: Slave, given: argparse.Namespace) -> None:
     if given.port:
         from drivers.modbus.serial_slave import serve  # noqa: PLC0415 -- pyserial, only where used
 
-        await serve(slave, given.port, given.line)
+        await serve(slave, given.port, given.line, SNIFFERS[given.framing]())
         return
     host, _, port = given.listen.rpartition(":")
     server = await asyncio.start_server(slave.on_network, host or "127.0.0.1", int(port))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from drivers.modbus.lending import port_set_to
 from drivers.modbus.plan import SerialPort
 from drivers.modbus.port import Port
-from drivers.modbus.sniffer import RtuSniffer
+from drivers.modbus.sniffer import Sniffer
 
 if TYPE_CHECKING:
     from drivers.modbus.replay import Slave
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST_AT_ONCE: Final = 4096
 
 
-async def serve(slave: "Slave", port: str, line: str) -> None:
+async def serve(slave: "Slave", port: str, line: str, sniffer: Sniffer) -> None:
     """Answer on a serial port until cancelled.
 
     Raises:
@@ -27,7 +27,7 @@ async def serve(slave: "Slave", port: str, line: str) -> None:
     if place is None:
         message = f"'{line}' is not like 9600 8N1"
         raise ValueError(message)
-    opened, readable, sniffer = Port(place), asyncio.Event(), RtuSniffer()
+    opened, readable = Port(place), asyncio.Event()
     opened.open()
     loop = asyncio.get_running_loop()
     loop.add_reader(opened.descriptor, readable.set)

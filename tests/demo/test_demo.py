@@ -50,7 +50,7 @@ def demo(tmp_path: Path) -> Demo:
 @pytest.mark.slow
 @pytest.mark.timeout(150)
 async def test_nothing_is_missing_after_an_outage_and_a_kill(demo: Demo) -> None:
-    process = await demo.start("--for", "12s", "--offline", "4s", "--kill", "--json")
+    process = await demo.start("--for", "12s", "--offline", "4s", "--kill", "--json", "--replay")
     out, screen = await process.communicate()
     assert process.returncode == 0, screen.decode()
     told = json.loads(out)
@@ -59,6 +59,7 @@ async def test_nothing_is_missing_after_an_outage_and_a_kill(demo: Demo) -> None
     assert told["counted_lost"] > 0  # the ledger admits what a kill can have cost
     assert set(told["devices"]) >= {"main-meter", "oven-meter", "inverter", "weather"}
     assert all(device["held"] for device in told["devices"].values())
+    assert b"devices 10 ok" in screen  # two of them recorded
     assert b"was killed" in screen
     assert b"the cloud is back" in screen
     assert demo.left_behind() == []

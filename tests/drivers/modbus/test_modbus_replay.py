@@ -12,10 +12,11 @@ from agent.driver import DeviceFault
 from drivers.modbus import recording
 from drivers.modbus.recording import Exchange, NotARecordingError
 from drivers.modbus.replay import Replay, Slave
-from drivers.modbus.sniffer import RtuSniffer
+from drivers.modbus.sniffer import AsciiSniffer, RtuSniffer
 from tests.drivers.modbus import plant
 from tests.drivers.modbus.plant import ascii_frame, rtu_frame
 
+RECORDED = plant.PROFILES.parents[1] / "agent" / "demo" / "files" / "line.jsonl"
 ASKED = b"\x04\x00\x0c\x00\x02"
 SAID = b"\x04\x04\x45\x03\x84\xcd"
 OTHER = b"\x04\x04\x45\x03\x90\x00"
@@ -93,6 +94,26 @@ async def test_our_driver_reads_a_recording_through_the_network() -> None:
             assert reading.value == pytest.approx(2104.3)
             with pytest.raises(DeviceFault, match="no answer"):
                 await driver.read("m", "power")
+
+
+async def test_the_recording_of_the_demo_says_what_its_devices_said() -> None:
+    lines = [orjson.loads(line) for line in RECORDED.read_text().splitlines()]
+    slave = Slave(Replay(recording.read(RECORDED)))
+    like = plant.profile("temperature: input 1 int16 scale=0.1; humidity: input 2 uint16 scale=0.1")
+    async with serving(slave) as port:
+        devices = [plant.device(name, at, like) for name, at in (("proofer", 21), ("dry", 22))]
+        driver = plant.driver(plant.on_host(port, devices))
+        async with driver.asking():
+            for told in (line for line in lines if line["device"] == "proofer"):
+                temperature, humidity = await driver.read("proofer", None)
+                means = f"temperature {temperature.value} Cel  humidity {humidity.value} %"
+                assert told["means"].replace(".0 ", " ") == means.replace(".0 ", " ")
+
+
+async def test_an_ascii_line_answers_in_ascii() -> None:
+    slave, said = Slave(Replay([Exchange(2, ASKED, SAID)])), list[bytes]()
+    await slave.on_wire(AsciiSniffer(), ascii_frame(b"\x02" + ASKED), said.append)
+    assert said == [ascii_frame(b"\x02" + SAID)]
 
 
 async def test_on_a_wire_it_answers_whole_frames_and_repeats_damaged_ones() -> None:
