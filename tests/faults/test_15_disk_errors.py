@@ -24,7 +24,7 @@ ONCE = [
     ("read", "EIO"),
     ("truncate", "EIO"),
 ]
-EVER = [("write", "EIO"), ("write", "EROFS"), ("sync", "EIO")]
+EVER = [("write", "EIO"), ("write", "EROFS"), ("write", "ENOSPC"), ("sync", "EIO")]
 
 
 def injured(plan: str, build: str = "sound") -> str:

@@ -27,6 +27,7 @@ from tests.daemon.buffer.parts import (
     sample,
     take,
 )
+from tests.lab.loopfs import LoopFs
 
 
 class RefusingStore(Store):
@@ -89,6 +90,52 @@ async def test_everything_is_delivered_once_and_the_disk_gets_it_back(
         assert len({(r.epoch, r.seq) for r in delivered}) == 8
         facts = buffer.facts().destinations["cloud"]
         assert (facts.delivered, facts.waiting, facts.lost) == (8, 0, 0)
+
+
+class SilentStore(Store):
+    """Says nothing of what the disk refused."""
+
+    def commit(self, order: Order) -> Done:
+        return replace(super().commit(order), broken=None)
+
+
+async def under_a_running_store(kind: type[Store]) -> list[str]:
+    """What is wrong after the kernel made the file system read-only, and a person mended it."""
+    clock, wrong = HandClock(), []
+    site = replace(SITE, buffer_bytes=8 << 20)
+    with LoopFs("48M", options="noatime,errors=remount-ro") as fs:
+        folder = fs.path / "store"
+        async with opened(folder, clock, site=site, build=Build(made, store=kind)) as buffer:
+            await put(buffer, clock, 1, 2, 3)
+            fs.go_read_only()
+            await put(buffer, clock, 4)
+            for number in range(5, 9):
+                await put(buffer, clock, number)
+            delivered = powers(await drain(buffer.outbox("cloud")))
+            if buffer.facts().broken is None:
+                wrong.append("I9: nothing is said")
+            if not {6, 7, 8} <= {*delivered}:
+                wrong.append(f"I7: delivered from RAM was {delivered}")
+        fs.remount()
+        async with opened(folder, clock, site=site) as buffer:
+            await buffer.salvage()
+            await put(buffer, clock, 9)
+            again = powers(await drain(buffer.outbox("cloud")))
+            counted = buffer.facts().destinations["cloud"].lost_by_reason.get("unclean_stop", 0)
+            if 9 not in again or buffer.facts().broken:
+                wrong.append(f"I7: {again} after the mend")
+            if missing := {*range(1, 10)} - {*delivered, *again}:
+                wrong += [f"I1: {missing} uncounted"] if len(missing) > counted else []
+    return wrong
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("loop_devices", "ram_for_exile")
+@pytest.mark.parametrize("kind", [Store, SilentStore])
+async def test_a_file_system_that_becomes_read_only_stops_neither_samples_nor_deliveries(
+    kind: type[Store],
+) -> None:
+    assert bool(await under_a_running_store(kind)) is (kind is SilentStore)
 
 
 async def test_what_was_not_delivered_from_ram_is_on_the_disk_afterwards(

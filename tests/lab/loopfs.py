@@ -144,6 +144,15 @@ class LoopFs:
         """Writable again."""
         _run("mount", "-o", "remount,rw", str(self.path))
 
+    def go_read_only(self) -> None:
+        """Let the kernel find an error: it lets nobody write any more, files open or not.
+
+        What `errors=remount-ro`, the default of most distributions, does on a dying card; mount
+        with that option. Only `remount` ends it.
+        """
+        name = Path(self._device).name
+        Path(f"/sys/fs/ext4/{name}/trigger_fs_error").write_text("a test")
+
     def traffic(self) -> Traffic:
         """Write everything out and read the device's counters (flushes need Linux 5.5)."""
         root = os.open(self.path, os.O_RDONLY)
