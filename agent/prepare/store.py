@@ -18,7 +18,8 @@ from agent.errors import FieldpostError
 FORMAT = 2  # the daemon refuses any other: agent.daemon.buffer.database.FORMAT
 APPLICATION = 0x66706F73  # "fpos", in the file's header: tells our stores from other databases
 PAGE_BYTES = 4096  # a block of the card: a torn one never hits a neighbour that is not in the WAL
-DONE, FAILED = 0, 1
+DONE, FAILED, DAMAGED = 0, 1, 2  # the daemon puts a damaged one aside: agent.daemon.buffer.maker
+OF_THE_FILE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 steps = Migrations("fieldpost")
 
@@ -51,7 +52,7 @@ TABLES = (
 )
 
 KNOWN = "name, through, ranges, since, since_readings, counts, configured"
-CRC_OF_EVERY_ROW = (
+NO_BIT_CAN_LIE = (
     "alter table rejected add column crc integer",
     """update rejected set crc =
        crc_of(destination, epoch, seq, at_ms, reason, readings, body)""",
@@ -64,6 +65,11 @@ CRC_OF_EVERY_ROW = (
        crc integer) without rowid""",
     f"""insert into destination select {KNOWN}, 0, crc_of({KNOWN}, 0) from destination_1
        where crc = crc_of({KNOWN})""",  # noqa: S608 - constants
+    f"""insert into destination select '-' || {KNOWN}, 0, crc from destination""",  # noqa: S608 - constants
+    "insert into shape select -id, device, points, crc from shape",
+    """insert into boot select -id, boot_id, started_running_ns, started_mono_ns, anchors, crc
+       from boot""",
+    "insert into life select -first, epoch, shift, reason, crc from life",
     "drop table destination_1",
 )
 
@@ -78,13 +84,15 @@ def m001_tables(db: Database) -> None:
 
 
 @steps()
-def m002_crc_of_every_row(db: Database) -> None:
-    """Format 2: set-aside samples and ledger lines have a CRC; a resend survives a stop.
+def m002_no_bit_can_lie(db: Database) -> None:
+    """Format 2: set-aside samples and ledger lines have a CRC, what many samples need has a twin.
+
+    A resend survives a stop: a cursor knows how far it has to go.
 
     A cursor whose CRC was wrong is left out: the daemon would not have believed it either.
     """
     db.conn.create_function("crc_of", -1, _crc, deterministic=True)
-    for statement in CRC_OF_EVERY_ROW:
+    for statement in NO_BIT_CAN_LIE:
         db.execute(statement)
     db.execute("pragma user_version = 2")
 
@@ -94,11 +102,17 @@ def _crc(*columns: object) -> int:
     return zlib.crc32(repr(columns).encode())
 
 
+class DamagedStoreError(FieldpostError):
+    """What lies there is no store that a migration could begin with."""
+
+
 def migrate(folder: Path) -> None:
     """Bring the store in this folder to FORMAT; makes it where there is none.
 
     Raises:
-        FieldpostError: it cannot be made or changed; somebody may have it open.
+        DamagedStoreError: the fault is in the store itself, and would be there again.
+        FieldpostError: it cannot be made or changed; somebody may have it open, or it was written
+            by a newer version, which is the only one to touch it then.
     """
     home = folder / "buffer"
     try:
@@ -108,13 +122,17 @@ def migrate(folder: Path) -> None:
             _sync(place)
     except (OSError, sqlite3.Error) as error:
         message = f"the store in {folder} cannot be made: {error}"
-        raise FieldpostError(message) from error
+        of_the_file = getattr(error, "sqlite_errorcode", None) in OF_THE_FILE
+        raise (DamagedStoreError if of_the_file else FieldpostError)(message) from error
 
 
 def _apply(file: Path) -> None:
     db = Database(file, execute_plugins=False)
     with closing(db.conn):
         db.conn.execute("pragma locking_mode = exclusive")
+        if (found := db.conn.execute("pragma user_version").fetchone()[0]) > FORMAT:
+            message = f"the store {file} was written by a newer version (format {found})"
+            raise FieldpostError(message, action="Install that version again")
         db.conn.execute(f"pragma page_size = {PAGE_BYTES}")
         db.conn.execute("pragma auto_vacuum = incremental")
         db.conn.execute("pragma journal_mode = wal").fetchall()
@@ -136,7 +154,7 @@ def main() -> int:
         migrate(Path(sys.argv[1]))
     except FieldpostError as error:
         sys.stderr.write(f"{error.message}\n")
-        return FAILED
+        return DAMAGED if isinstance(error, DamagedStoreError) else FAILED
     return DONE
 
 

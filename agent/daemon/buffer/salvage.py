@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.daemon.buffer import rows
-from agent.daemon.buffer.codec import Damaged, Shape
+from agent.daemon.buffer.codec import Damaged, Shape, text_crc
 from agent.daemon.buffer.database import Database, Frame
 from agent.daemon.buffer.eras import Era
 from agent.daemon.buffer.model import Chunk, Count, Cursor, LossEntry
@@ -37,6 +37,17 @@ FRAME = Frame(pages=0, window_ms=0, ballast_bytes=0, hardware=bytes(8))  # it is
 FOLLOWING = f"select {COLUMNS} from chunk where seq > ? order by seq limit 1"  # noqa: S608 - constants
 HIGHEST = "select last, total from chunk order by seq desc limit 1"
 
+# a store of format 1 as we read it: of its small rows only the cursors had a CRC
+CURSOR_1 = "name, through, ranges, since, since_readings, counts, configured"
+AS_FORMAT_2 = (
+    """create temp view rejected as select *, crc_of(destination, epoch, seq, at_ms, reason,
+       readings, body) as crc from main.rejected""",
+    """create temp view loss as select *, crc_of(destination, epoch, first, last, samples, readings,
+       from_ms, to_ms, reason, exact) as crc from main.loss""",
+    f"""create temp view destination as select {CURSOR_1}, 0 as resend, crc_of({CURSOR_1}, 0) as crc
+       from main.destination as old where old.crc = crc_of({CURSOR_1})""",  # noqa: S608 - constants
+)
+
 
 class Wreck(Database):
     """A database of which anything may be broken."""
@@ -44,6 +55,11 @@ class Wreck(Database):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "buffer.db", FRAME)
         self._connection = sqlite3.connect(self._file, isolation_level=None)
+        with suppress(sqlite3.Error):
+            if self.one("pragma user_version")[0] == 1:
+                self._connection.create_function("crc_of", -1, text_crc, deterministic=True)
+                for view in AS_FORMAT_2:
+                    self.execute(view)
 
     def known(self, load: Callable[[Database], Iterable[T]]) -> list[T]:
         """Everything of one kind that can be read."""
