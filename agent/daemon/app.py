@@ -32,6 +32,7 @@ from agent.errors import BusyError
 log = logging.get("daemon")
 
 BUSY = 6
+ENDS_S = 1.0  # a part that needs longer is named
 BAD_CONFIGURATION = 78  # EX_CONFIG; the unit does not restart it
 
 
@@ -101,6 +102,7 @@ class Daemon:
         finally:
             self._audit.close()
             await gateway.buffer.close()
+            self._service.stopped()
         log.info("Stopped; everything accepted is committed.", event_type="daemon.stopped")
         return 0
 
@@ -125,6 +127,13 @@ class Daemon:
             await gateway.buffer.flush()  # first: a driver may never end
             for task in tasks:
                 task.cancel()
+            _, left = await asyncio.wait(tasks, timeout=ENDS_S)
+            for task in left:
+                log.warning(
+                    f"{task.get_name()} does not end.",
+                    event_type="daemon.lingers",
+                    task=task.get_name(),
+                )
 
     def _parts(self, gateway: Gateway) -> dict[str, Coroutine[object, object, None]]:
         tokens = Tokens(self._state, self._clock)

@@ -16,6 +16,7 @@ log = logging.get("service")
 HANGS_S = 60.0  # WatchdogSec of the unit
 STANDARD_ERROR = 2
 STOPPING_S = 25.0  # the unit's TimeoutStopSec is 30: who hangs is to be named before
+LINGERS_S = 3.0  # Python waits for threads at its end; an old Raspberry ends within one second
 
 
 class Service:
@@ -54,6 +55,10 @@ class Service:
         """The last commits are being made; who does not end in time is ended."""
         self._send("STOPPING=1")
         faulthandler.dump_traceback_later(STOPPING_S, exit=True, file=STANDARD_ERROR)
+
+    def stopped(self) -> None:
+        """Everything is committed; a thread that somebody left behind is not waited for."""
+        faulthandler.dump_traceback_later(LINGERS_S, exit=True, file=STANDARD_ERROR)
 
     def _watch(self, seconds: float) -> None:
         """End the process unless this is called again in time.
