@@ -2,9 +2,12 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from agent.errors import BusyError, FieldpostError
+
+LOCKS = Path("/proc/locks")
 
 
 def lock(folder: Path) -> int:
@@ -27,6 +30,24 @@ def lock(folder: Path) -> int:
         message = f"another fieldpost daemon uses the store in {folder}"
         raise BusyError(message, action="Stop the other one, or give this one --state") from error
     return descriptor
+
+
+def holder(file: Path) -> str:
+    """Who holds a lock on a file, in words; nobody's name where the system does not tell.
+
+    Source: proc(5), /proc/locks. A line ends in the process, device and inode, and the range.
+    """
+    try:
+        held = file.stat()
+        device = f"{os.major(held.st_dev):02x}:{os.minor(held.st_dev):02x}:{held.st_ino}"
+        lines = (line.split() for line in LOCKS.read_text().splitlines() if device in line)
+        others = [int(words[-4]) for words in lines if words[-3] == device]
+        process = next(number for number in others if number not in (0, -1, os.getpid()))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return "another program"
+    with suppress(OSError):
+        return f"{Path(f'/proc/{process}/comm').read_text().strip()} (process {process})"
+    return f"process {process}"
 
 
 def _opened(file: Path) -> int:

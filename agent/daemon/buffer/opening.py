@@ -11,6 +11,7 @@ from pathlib import Path
 from agent import logging
 from agent.daemon.buffer.ballast import BALLAST_BYTES, Ballast
 from agent.daemon.buffer.database import PAGE_BYTES, Frame, Newer, Outdated, Unusable
+from agent.daemon.buffer.lock import holder
 from agent.daemon.buffer.maker import make_store
 from agent.daemon.buffer.model import Opened
 from agent.daemon.buffer.quarantine import Quarantine
@@ -209,7 +210,7 @@ def _unavailable(home: Path, error: OSError | sqlite3.Error) -> NoStoreError:
     if kind is Trouble.FULL or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
         return FullError("the file system of the store is full")
     if kind is Trouble.BUSY:
-        return NoStoreError("another program holds the store open")
+        return NoStoreError(f"{holder(home / 'buffer' / 'buffer.db')} holds the store open")
     return NoStoreError(f"the disk of the store in {home} answers: {error}")
 
 
