@@ -187,9 +187,11 @@ class Road:
 
 
 @asynccontextmanager
-async def road(cloud: Cloud, archive: Archive, build: Build = SOUND) -> AsyncIterator[Road]:
+async def road(
+    cloud: Cloud, archive: Archive, build: Build = SOUND, kind: type[SimClock] = SimClock
+) -> AsyncIterator[Road]:
     """A gateway on the loop's time, with one destination."""
-    clock = SimClock(asyncio.get_running_loop().time)
+    clock = kind(asyncio.get_running_loop().time)
     clock.reboot("boot-1", 0.0)
     clock.show(0, vouched=True)
     store = StoreBuild(made, thread=_thread)
