@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.daemon.buffer import rows
+from agent.daemon.buffer import ledger
 from agent.daemon.buffer.database import Database, Frame
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.model import Cursor, LossEntry
@@ -76,5 +76,5 @@ def _read(db: Database) -> View:
     set_aside: dict[str, set[Identity]] = {name: set() for name in cursors}
     for name, epoch, seq in db.rows("select destination, epoch, seq from rejected"):
         set_aside.setdefault(name, set()).add((epoch, seq))
-    losses = [loss for _, loss in rows.losses(db)]
+    losses = [loss for _, loss in ledger.losses(db)]
     return View(cursors, held, set_aside, losses, tables.accepted.readings)

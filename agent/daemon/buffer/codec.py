@@ -57,12 +57,13 @@ class Group:
 class Shapes:
     """Every shape of the store, and the ones that are not in it yet."""
 
-    def __init__(self, known: Iterable[Shape] = ()) -> None:
+    def __init__(self, known: Iterable[Shape] = (), highest: int = 0) -> None:
+        """Take up those of a store; ids up to the highest are never given to another shape."""
         self.by_id = {shape.id: shape for shape in known}
         self.new: list[Shape] = []
         self._exact = {(shape.device, shape.points): shape for shape in self.by_id.values()}
         self._widest: dict[str, Shape] = {}
-        self._next = max(self.by_id, default=0) + 1
+        self._next = max(highest, *self.by_id, 0) + 1
 
     def of(self, device: str, points: tuple[str, ...]) -> Shape:
         """A shape that has room for these points of this device.

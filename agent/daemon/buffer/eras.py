@@ -137,8 +137,28 @@ class Eras:
     def adopt(self, era: Era) -> int:
         """Take in an era of another store; returns its id here."""
         adopted = replace(era, id=max(self.by_id, default=0) + 1)
+        if adopted.trusted is None and self._current is not None:
+            adopted = _placed(adopted, self._current, since=0)
         self._note(adopted)
         return adopted.id
+
+    def restore(self, key: int, first_ns: int, last_ns: int) -> None:
+        """An era whose row is damaged: it ended when the next one began, or the last one did.
+
+        Args:
+            key: its id.
+            first_ns: boot clock of its first sample.
+            last_ns: the same of its last.
+        """
+        if key in self.by_id:
+            return
+        after = [era for era in self.by_id.values() if era.id > key]
+        later = min(after, key=lambda era: era.id, default=self._current)
+        ended_ns = later.running_ns if later is not None else self._running_ns
+        guess = Anchor(0, first_ns, 0, Source.GUESS)
+        era = Era(key, "", max(0, ended_ns - (last_ns - first_ns)), first_ns, (guess,))
+        self._note(_placed(era, later, since=0) if later is not None else era)
+        self._current = max(self.by_id.values(), key=lambda era: era.id)
 
     def _estimate(self, handed: int) -> None:
         """Place boots that never saw a trusted clock before the next one that did.
@@ -149,10 +169,8 @@ class Eras:
         later: Era | None = None
         for key in sorted(self.by_id, reverse=True):
             era = self.by_id[key]
-            if later is not None and later.trusted is not None and era.trusted is None:
-                ended_ns = era.began_ns + max(0, later.running_ns - era.running_ns)
-                wall_ns = later.trusted.offset_ns  # where the later boot's clock began
-                self._note(era.anchored(Anchor(handed + 1, ended_ns, wall_ns, Source.ESTIMATE)))
+            if later is not None and era.trusted is None:
+                self._note(_placed(era, later, since=handed + 1))
             if self.by_id[key].trusted is not None:
                 later = self.by_id[key]
 
@@ -187,3 +205,11 @@ class Eras:
 
     def _note(self, era: Era) -> None:
         self.by_id[era.id] = self.changed[era.id] = era
+
+
+def _placed(era: Era, later: Era, *, since: int) -> Era:
+    """An era that ended where a later boot's clock began, if that was ever trusted."""
+    if later.trusted is None:
+        return era
+    ended_ns = era.began_ns + max(0, later.running_ns - era.running_ns)
+    return era.anchored(Anchor(since, ended_ns, later.trusted.offset_ns, Source.ESTIMATE))

@@ -90,9 +90,14 @@ class Cursor:
     spent: tuple[int, int] = (0, 0)  # month (202611) and bytes on the wire in it
     resend: int = 0  # what is acknowledged up to here goes again: the destination forgot it
 
+    @property
+    def answered(self) -> Count:
+        """What the store has accepted at least: that before it, and all that is settled."""
+        return self.since + self.delivered + self.rejected + self.lost
+
     def waiting(self, accepted: Count) -> Count:
         """What is neither delivered, nor set aside, nor lost."""
-        return accepted - self.since - self.delivered - self.rejected - self.lost
+        return accepted - self.answered
 
     def copy(self) -> "Cursor":
         """An independent one."""

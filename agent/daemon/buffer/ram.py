@@ -24,7 +24,9 @@ Ranges = list[Range]
 
 STEP = 20  # chunks deleted in one go on a disk that may be full
 TRY_AGAIN_NS = 60_000_000_000
-UNSAID = "delete from life where first > ?"  # of an attempt that arrived although the disk erred
+UNSAID = (
+    "delete from life where abs(first) > ?"  # of an attempt that arrived although the disk erred
+)
 
 
 class Refuge:

@@ -1,20 +1,21 @@
 """Rows of the small tables, each with a CRC of its own, and back.
 
-A flipped bit must not move a cursor, a time or a name: a row whose CRC is wrong is left out, and
-what depends on it is treated as lost or as not settled, whichever is safe.
+A flipped bit must not move a cursor, a time or a name: a row whose CRC is wrong is left out. What
+many samples depend on (shapes, boots, lives, cursors) is written twice, the second time under a
+negative key or a name with a dash before it; where both copies are gone, what depends on them is
+treated as not settled.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from agent.daemon.buffer.codec import Shape, text_crc
 from agent.daemon.buffer.database import Database
 from agent.daemon.buffer.eras import Anchor, Era, Source
-from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.lives import Life
-from agent.daemon.buffer.model import Count, Cursor, LossEntry, Refused
+from agent.daemon.buffer.model import Count, Cursor, Refused
 from agent.daemon.buffer.orders import Progress
 from agent.daemon.buffer.ranges import Settled
 
@@ -22,24 +23,28 @@ SUMS = 6  # numbers in `counts` that every row has; where a budget is kept, mont
 TAKE_AWAY = "delete from rejected where destination = ? and epoch = ? and seq = ?"
 TAKE_ALL = "delete from rejected where destination = ?"
 REFUSED = "destination, epoch, seq, at_ms, reason, readings, body, crc"
-LOST = "destination, epoch, first, last, samples, readings, from_ms, to_ms, reason, exact, crc"
 
 
 def shapes(db: Database) -> Iterator[Shape]:
     """All shapes."""
-    for key, device, points in _sound(db, "select id, device, points, crc from shape"):
+    for key, device, points in _either(db, "select abs(id), device, points, crc from shape"):
         yield Shape(key, device, tuple(json.loads(points)))
 
 
 def save_shape(db: Database, shape: Shape) -> None:
     """Write one."""
-    _save(db, "shape", (shape.id, shape.device, json.dumps(shape.points)))
+    _save_twice(db, "shape", (shape.id, shape.device, json.dumps(shape.points)), -shape.id)
+
+
+def highest_shape(db: Database) -> int:
+    """The highest id that was ever given to one, damaged ones included."""
+    return int(db.one("select coalesce(max(abs(id)), 0) from shape")[0])
 
 
 def eras(db: Database) -> Iterator[Era]:
     """All eras."""
-    query = "select id, boot_id, started_running_ns, started_mono_ns, anchors, crc from boot"
-    for key, boot, running_ns, began_ns, anchors in _sound(db, query):
+    query = "select abs(id), boot_id, started_running_ns, started_mono_ns, anchors, crc from boot"
+    for key, boot, running_ns, began_ns, anchors in _either(db, query):
         known = (Anchor(a, b, c, Source(d)) for a, b, c, d in json.loads(anchors))
         yield Era(key, boot, running_ns, began_ns, tuple(known))
 
@@ -47,27 +52,33 @@ def eras(db: Database) -> Iterator[Era]:
 def save_era(db: Database, era: Era) -> None:
     """Write one."""
     anchors = json.dumps([[a.since, a.mono_ns, a.wall_ns, a.source] for a in era.anchors])
-    _save(db, "boot", (era.id, era.boot, era.running_ns, era.began_ns, anchors))
+    row = (era.id, era.boot, era.running_ns, era.began_ns, anchors)
+    _save_twice(db, "boot", row, -era.id)
+
+
+def orphans(db: Database) -> list[tuple[int, int, int]]:
+    """Ids of eras that chunks name, with the boot clock (ms) of their first and last sample."""
+    return db.rows("select boot, min(first_ms), max(last_ms) from chunk group by boot")
 
 
 def lives(db: Database) -> Iterator[Life]:
     """All lives."""
-    for row in _sound(db, "select first, epoch, shift, reason, crc from life"):
+    for row in _either(db, "select abs(first), epoch, shift, reason, crc from life"):
         yield Life(*row)
 
 
 def save_life(db: Database, life: Life) -> None:
     """Write one."""
-    _save(db, "life", (life.first, life.epoch, life.shift, life.reason))
+    _save_twice(db, "life", (life.first, life.epoch, life.shift, life.reason), -life.first)
 
 
 def cursors(db: Database) -> Iterator[Cursor]:
     """Where every destination is, configured or not."""
     query = (
-        "select name, through, ranges, since, since_readings, counts, configured, resend, crc"
-        " from destination"
+        "select ltrim(name, '-'), through, ranges, since, since_readings, counts, configured,"
+        " resend, crc from destination"
     )
-    for row in _sound(db, query):
+    for row in _either(db, query):
         name, through, ranges, since, since_readings, counts, configured, resend = row
         settled = Settled.of(through, json.loads(ranges))
         numbers = json.loads(counts)
@@ -87,7 +98,7 @@ def cursors(db: Database) -> Iterator[Cursor]:
 def save_cursor(db: Database, cursor: Cursor) -> None:
     """Write one, or remove one that is to be forgotten."""
     if cursor.forgotten:
-        db.execute("delete from destination where name = ?", (cursor.name,))
+        db.execute("delete from destination where ltrim(name, '-') = ?", (cursor.name,))
         db.execute(TAKE_ALL, (cursor.name,))
         return
     counts = [
@@ -105,7 +116,22 @@ def save_cursor(db: Database, cursor: Cursor) -> None:
         int(cursor.configured),
         cursor.resend,
     )
-    _save(db, "destination", row)
+    _save_twice(db, "destination", row, f"-{cursor.name}")
+
+
+def named_cursors(db: Database) -> set[str]:
+    """Names that the table has, whether their rows are sound or not."""
+    return {str(row[0]) for row in db.rows("select ltrim(name, '-') from destination")}
+
+
+def on_card(db: Database) -> Count:
+    """All samples and readings that are there."""
+    return Count(*db.one("select coalesce(sum(samples), 0), coalesce(sum(readings), 0) from chunk"))
+
+
+def complete(db: Database, table: str, found: int) -> bool:
+    """Whether at least one copy of every row that is written twice was sound."""
+    return 2 * found >= int(db.one(f"select count(*) from {table}")[0])  # noqa: S608 - a table of ours
 
 
 def save_refused(db: Database, refused: Refused) -> None:
@@ -135,43 +161,6 @@ def refused(db: Database) -> Iterator[Refused]:
         yield Refused(*row)
 
 
-def losses(db: Database, where: str = "1", *values: object) -> Iterator[tuple[int, LossEntry]]:
-    """Lines of the ledger that are sound, oldest first, each with its key."""
-    query = f"select id, reported, {LOST} from loss where {where} order by id"  # noqa: S608 - constants
-    for key, told, *columns, crc in db.rows(query, values):
-        if text_crc(*columns) == crc:
-            yield key, replace(_loss_of(columns), told=bool(told))
-
-
-def newest_losses(db: Database) -> Iterator[tuple[int, LossEntry]]:
-    """The newest unreported line of the ledger for each destination and reason, with its key."""
-    newest = "select max(id) from loss where reported = 0 group by destination, reason"
-    return losses(db, f"id in ({newest})")
-
-
-def lost(db: Database) -> dict[str, dict[str, int]]:
-    """Readings by destination and reason."""
-    found: dict[str, dict[str, int]] = {}
-    for _, loss in losses(db):
-        reasons = found.setdefault(loss.destination, {})
-        reasons[loss.reason] = reasons.get(loss.reason, 0) + loss.count.readings
-    return found
-
-
-def _loss_of(row: Sequence[Any]) -> LossEntry:
-    return LossEntry(
-        destination=row[0],
-        epoch=row[1],
-        first=row[2],
-        last=row[3],
-        count=Count(row[4], row[5]),
-        from_ms=row[6],
-        to_ms=row[7],
-        reason=Loss(row[8]),
-        exact=bool(row[9]),
-    )
-
-
 def progress(db: Database, place: str) -> Progress | None:
     """How far the rescue of a quarantined store has come; None when it has not begun."""
     query = "select place, first, numbers, through, eras, crc from rescue"
@@ -193,26 +182,6 @@ def save_progress(db: Database, progress: Progress) -> None:
     state = json.dumps({"eras": progress.eras, "brought": brought})
     row = (progress.place, progress.first, progress.numbers, progress.through, state)
     _save(db, "rescue", row)
-
-
-def save_loss(db: Database, key: int, loss: LossEntry) -> None:
-    """Write one line of the ledger under its number; again is the same."""
-    row = (
-        loss.destination,
-        loss.epoch,
-        loss.first,
-        loss.last,
-        loss.count.samples,
-        loss.count.readings,
-        loss.from_ms,
-        loss.to_ms,
-        loss.reason.value,
-        int(loss.exact),
-    )
-    db.execute(
-        "insert or replace into loss values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (key, *row, int(loss.told), text_crc(*row)),
-    )
 
 
 @dataclass(slots=True)
@@ -256,6 +225,24 @@ def _sound(db: Database, query: str) -> Iterator[tuple[Any, ...]]:
     for *columns, crc in db.rows(query):
         if text_crc(*columns) == crc:
             yield tuple(columns)
+
+
+def _either(db: Database, query: str) -> Iterator[tuple[Any, ...]]:
+    """Rows that are written twice, once each, from whichever copy is sound."""
+    seen = set()
+    for row in _sound(db, query):
+        if row[0] not in seen:
+            seen.add(row[0])
+            yield row
+
+
+def _save_twice(db: Database, table: str, row: tuple[object, ...], twin: object) -> None:
+    """Write a row under its key and once more under another one; the CRC is that of the first."""
+    marks = ", ".join("?" * (len(row) + 1))
+    put = f"insert or replace into {table} values ({marks})"  # noqa: S608 - a table of ours
+    crc = text_crc(*row)
+    for key in (row[0], twin):
+        db.execute(put, (key, *row[1:], crc))
 
 
 def _save(db: Database, table: str, row: tuple[object, ...], skip: int = 0) -> None:

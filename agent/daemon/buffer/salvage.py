@@ -17,7 +17,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agent.daemon.buffer import rows
+from agent.daemon.buffer import ledger, rows
 from agent.daemon.buffer.codec import Damaged, Shape, text_crc
 from agent.daemon.buffer.database import Database, Frame
 from agent.daemon.buffer.eras import Era
@@ -117,7 +117,7 @@ def _head(wreck: Wreck) -> Json:
         "cursors": [_cursor(cursor, accepted) for cursor in wreck.known(rows.cursors)],
         "rejected": [astuple(refused) for refused in wreck.known(rows.refused)],
         "fullest": 2 * wreck.fullest(),
-        "losses": [_loss(key, loss) for key, loss in wreck.known(rows.losses)],
+        "losses": [_loss(key, loss) for key, loss in wreck.known(ledger.losses)],
     }
 
 

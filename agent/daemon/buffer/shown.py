@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from agent.cloud import Record, TimeQuality
-from agent.daemon.buffer import rows
+from agent.daemon.buffer import ledger, rows
 from agent.daemon.buffer.codec import text_crc
 from agent.daemon.buffer.database import Database
 from agent.daemon.buffer.model import Count, LossEntry
@@ -148,7 +148,7 @@ def mark(db: Database, destination: str, names: Sequence[tuple[str, int]] | None
 def lost(db: Database) -> list[LostLine]:
     """The ledger in sums: one line for each destination and reason."""
     found: dict[tuple[str, str], LostLine] = {}
-    for _, loss in rows.losses(db):
+    for _, loss in ledger.losses(db):
         line = LostLine(
             loss.destination, loss.reason, loss.count, loss.from_ms or None, loss.to_ms, loss.exact
         )
@@ -160,7 +160,7 @@ def lost(db: Database) -> list[LostLine]:
 def untold(db: Database, deaf: Sequence[str], limit: int) -> list[tuple[int, LossEntry]]:
     """Lines of the ledger that were not told as they are now, but those of some, with their ids."""
     where = f"reported = 0 and destination not in ({', '.join('?' * len(deaf))})"
-    return list(islice(rows.losses(db, where, *deaf), limit))
+    return list(islice(ledger.losses(db, where, *deaf), limit))
 
 
 def told(db: Database, lines: Sequence[tuple[int, LossEntry]]) -> None:

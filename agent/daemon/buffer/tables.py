@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from agent.daemon.buffer import rows
+from agent.daemon.buffer import ledger, rows
 from agent.daemon.buffer.codec import Shapes, encode, row_crc
-from agent.daemon.buffer.database import PAGE_BYTES, Database
+from agent.daemon.buffer.database import PAGE_BYTES, Database, Unusable
 from agent.daemon.buffer.eras import Eras
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.lives import Lives
@@ -62,21 +62,36 @@ class Tables:
     def load(self) -> list[Cursor]:
         """Take up what is known; returns the cursors."""
         db = self._db
-        self.shapes = Shapes(rows.shapes(db))
+        self.shapes = Shapes(rows.shapes(db), rows.highest_shape(db))
         self.lives = Lives(rows.lives(db))
+        if not rows.complete(db, "life", len(self.lives.known)):
+            message = "the names of its samples are damaged"
+            raise Unusable(message)
         self.meta = rows.meta(db)
         cursors = list(rows.cursors(db))
         last, total, era, last_ms = db.one(NEWEST) or (0, 0, 0, 0)
         settled = max((cursor.settled.last for cursor in cursors), default=0)
         highest = max(self.meta.floor - 1, last, settled)
-        self.accepted = Count(highest, max(self.meta.readings, total))
+        known = max((cursor.answered.readings for cursor in cursors), default=0)
+        self.accepted = Count(highest, max(self.meta.readings, total, known))
         self.newest = (last, era, last_ms * 1000)
         self.eras = Eras(rows.eras(db), self.meta.running_ns, newest=(era, last_ms * 1_000_000))
+        if not rows.complete(db, "boot", len(self.eras.by_id)):
+            for key, first_ms, last_ms in rows.orphans(db):
+                self.eras.restore(key, first_ms * 1_000_000, last_ms * 1_000_000)
         self._ledger = {
-            (loss.destination, loss.reason): (key, loss) for key, loss in rows.newest_losses(db)
+            (loss.destination, loss.reason): (key, loss) for key, loss in ledger.newest_losses(db)
         }
         self._next_loss = db.one("select coalesce(max(id), 0) + 1 from loss")[0]
-        return cursors
+        return (
+            cursors if rows.complete(db, "destination", len(cursors)) else self._forgotten(cursors)
+        )
+
+    def _forgotten(self, cursors: list[Cursor]) -> list[Cursor]:
+        """Nobody knows where some destinations were: all that is there is theirs, once more."""
+        names = rows.named_cursors(self._db) - {cursor.name for cursor in cursors}
+        since = self.accepted - rows.on_card(self._db)
+        return cursors + [Cursor(name, Settled(), since) for name in sorted(names)]
 
     def opened(self, cursors: list[Cursor], news: list[str]) -> Opened:
         """What the event loop has to know."""
@@ -84,7 +99,7 @@ class Tables:
             news=news,
             space=self.space,
             thinned=(self.meta.minutes, self.meta.quarters),
-            lost=rows.lost(self._db),
+            lost=ledger.lost(self._db),
             cursors=cursors,
             lives=Lives(self.lives.known),
             eras=list(self.eras.by_id.values()),
@@ -134,7 +149,7 @@ class Tables:
             rows.save_refused(db, refused)
         self._enter(order)
         for key, loss in order.ledger.items():
-            rows.save_loss(db, key, loss)
+            ledger.save_loss(db, key, loss)
         self._make_room(order)
         left = DELETES_MAX
         for first, last in order.delete:

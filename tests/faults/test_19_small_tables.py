@@ -1,0 +1,117 @@
+"""Fault 19, continued: a bit flips in what many samples depend on: cursors, boots, names, shapes.
+
+Each of those rows has a twin, so one flip costs nothing: not a sample, its time, nor its name.
+Where both copies are gone, samples may come twice or with an estimated time, but none is lost
+without an entry and none is blocked.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agent.cloud import Record
+from tests.daemon.buffer.parts import HandClock, balanced, drain, opened, powers, put
+
+FLIPS = {
+    "cursor": "update destination set through = through + 4 where name = 'cloud'",
+    "name of a destination": "update destination set name = 'clowd' where name = 'cloud'",
+    "boot": "update boot set started_running_ns = started_running_ns + 1024 where id = 1",
+    "anchors": "update boot set anchors = replace(anchors, '17', '18') where id = 1",
+    "life": "update life set epoch = 'x' || substr(epoch, 2) where first = 1",
+    "shape": "update shape set device = 'metes' where id = 1",
+    "meta": "update meta set floor = floor + 1024",
+}
+TWINS = {
+    "cursor": "update destination set through = through + 4 where name in ('cloud', '-cloud')",
+    "boot": "update boot set started_running_ns = started_running_ns + 1024 where abs(id) = 1",
+    "life": "update life set epoch = 'x' || substr(epoch, 2)",
+    "shape": "update shape set device = 'metes' where abs(id) = 1",
+}
+NAMES = ("cloud", "other")
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+async def written(folder: Path, clock: HandClock) -> str:
+    """Ten samples of two devices that one destination has and the other has not; the epoch."""
+    async with opened(folder, clock, NAMES) as buffer:
+        for value in range(5):
+            await put(buffer, clock, value)
+            await put(buffer, clock, value, device="meter-2")
+        await drain(buffer.outbox("other"))
+        epoch = buffer.facts().epoch
+    clock.reboot("boot-2")
+    return epoch
+
+
+def flip(folder: Path, statement: str) -> None:
+    with closing(sqlite3.connect(folder / "buffer" / "buffer.db")) as db, db:
+        assert db.execute(statement).rowcount >= 1
+
+
+async def delivered(folder: Path, clock: HandClock) -> tuple[list[Record], int]:
+    """What comes out for the one that waits, and how many more readings are in its ledger."""
+    async with opened(folder, clock, NAMES) as buffer:
+        await buffer.salvage()
+        await put(buffer, clock, "new")
+        records = await drain(buffer.outbox("cloud"))
+        assert powers(await drain(buffer.outbox("other")))[-1] == "new"
+        assert balanced(buffer)
+        return records, sum(buffer.facts().destinations["cloud"].lost_by_reason.values())
+
+
+@pytest.mark.parametrize("statement", FLIPS.values(), ids=FLIPS)
+async def test_one_flip_costs_nothing(tmp_path: Path, clock: HandClock, statement: str) -> None:
+    whole = tmp_path / "whole"
+    await written(whole, clock)
+    sound, _ = await delivered(whole, clock)
+    clock = HandClock()
+    home = tmp_path / "flipped"
+    epoch = await written(home, clock)
+    flip(home, statement)
+    records, lost = await delivered(home, clock)
+    assert lost == 0
+    assert [(r.seq, r.device, r.time_ns, r.values, r.time) for r in records] == [
+        (r.seq, r.device, r.time_ns, r.values, r.time) for r in sound
+    ]
+    assert {r.epoch for r in records} == {epoch}
+
+
+@pytest.mark.parametrize("statement", TWINS.values(), ids=TWINS)
+async def test_where_both_copies_are_gone_nothing_is_lost_in_silence_or_made_up(
+    tmp_path: Path, clock: HandClock, statement: str
+) -> None:
+    await written(tmp_path, clock)
+    flip(tmp_path, statement)
+    records, lost = await delivered(tmp_path, clock)
+    old = [record for record in records if record.values["power"] != "new"]
+    assert len(old) + lost >= 10
+    assert all(record.device in {"meter", "meter-2"} for record in old)
+    assert all(record.time_ns < clock.now().wall_ns for record in old)
+    assert records[-1].values["power"] == "new"
+
+
+async def test_a_new_shape_never_takes_the_number_of_a_damaged_one(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    await written(tmp_path, clock)
+    flip(tmp_path, TWINS["shape"])
+    async with opened(tmp_path, clock, NAMES) as buffer:
+        await put(buffer, clock, "new", device="meter-3")
+        records = await drain(buffer.outbox("cloud"))
+    assert {r.device for r in records if r.values["power"] != "new"} <= {"meter", "meter-2"}
+
+
+async def test_rows_without_twins_would_lose_the_place_of_a_destination(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    """The control: with the twin gone as well, only the fallback stands between us and silence."""
+    await written(tmp_path, clock)
+    flip(tmp_path, "delete from destination where ltrim(name, '-') = 'cloud'")
+    records, lost = await delivered(tmp_path, clock)
+    assert (len(records), lost) == (1, 0)
