@@ -28,7 +28,7 @@ from agent import clock
 from agent.cli.run import options
 from agent.client.paths import socket_path
 from agent.cloud.http.destination import HttpCloud
-from agent.daemon import app, rounds
+from agent.daemon import app, rounds, service
 from agent.daemon.buffer import Outbox, desk, outbox, quarantine
 from agent.daemon.buffer.database import Database, Frame
 from agent.daemon.buffer.maker import make_store
@@ -38,9 +38,11 @@ from agent.daemon.buffer.rescue import salvaged
 from agent.daemon.buffer.store import Store
 from agent.daemon.buffer.thread import StoreThread
 from agent.daemon.buffer.witness import hardware_id, sync_folder
+from agent.daemon.health import machine
 from agent.daemon.intake import Intake
 from agent.plan import Json
 from agent.prepare import store as tables
+from tests.lab.broken import BROKEN
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -51,6 +53,7 @@ PAGES = 4096
 FEW_PAGES = 80  # a plan full of readings within seconds, so that they are thinned
 DELETE_EVERY_S = 0.3
 STUCK_S = 1.0
+HANGS_S = 2.0
 HANG_S = 3600.0
 
 
@@ -58,8 +61,7 @@ class Point:
     """One named place.
 
     Args:
-        wanted: `NAME` or `NAME:N`: act the N-th time, and at every later one where that makes
-            sense.
+        wanted: `NAME` or `NAME:N`: act the N-th time.
     """
 
     def __init__(self, wanted: str) -> None:
@@ -69,7 +71,7 @@ class Point:
 
     def hit(self, name: str, act: Callable[[], object] | None = None) -> None:
         """Act if this is the place and the time."""
-        if name == self.name and next(self._arrivals) >= self._number:
+        if name == self.name and next(self._arrivals) == self._number:
             os.write(2, f"reached {name}\n".encode())
             (act or die)()
 
@@ -150,17 +152,16 @@ class Wired:
         self._wire_clock()
         return Build(
             make=self._make(),
-            frame=Frame(
-                FEW_PAGES if "few-pages" in self._words else PAGES,
-                1000,
-                1 << 16,
-                hardware_id(),
-                checkpoint_commits=4,
-            ),
+            frame=self._frame(),
             store=self._store(),
             thread=self._thread(),
             salvage=self._salvaged,
         )
+
+    def _frame(self) -> Frame:
+        pages = FEW_PAGES if "few-pages" in self._words else PAGES
+        board = os.urandom(8) if "other-board" in self._words else hardware_id()
+        return Frame(pages, 1000, 1 << 16, board, checkpoint_commits=4)
 
     def _wire_quarantine(self) -> None:
         def synced(folder: Path) -> None:
@@ -273,13 +274,16 @@ def migrate(folder: Path, point: Point) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`[few-pages] [gathers] run …`; see above."""
+    """`[few-pages] [gathers] [other-board] [what is broken …] run …`; see above."""
     point = Point(os.environ.pop(VARIABLE, ""))
     words = set(itertools.takewhile(lambda word: word != "run", arguments))
     given = options(arguments[len(words) + 1 :])
     assert given is not None
     desk.DELETE_EVERY_S = outbox.RECEIPTS_S = DELETE_EVERY_S
-    rounds.EVERY_S = rounds.UNCOMMITTED_MAX_S = STUCK_S
+    rounds.EVERY_S = rounds.UNCOMMITTED_MAX_S = machine.UNCOMMITTED_S = STUCK_S
+    service.HANGS_S = service.STOPPING_S = HANGS_S
+    for word in words & BROKEN.keys():
+        BROKEN[word]()
     build = Wired(point, words).wire()
     return app.main(given["--config"], given["--state"], socket_path(None, given["--state"]), build)
 

@@ -63,17 +63,25 @@ class Meter:
     def __init__(self) -> None:
         self.port = free_port()
         self.served: dict[int, float] = {}
+        self._server: ModbusTcpServer | None = None
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         words = [SimData(0, values=[0, 0], datatype=DataType.REGISTERS)]
         device = SimDevice(1, words, action=self._answer)
         server = ModbusTcpServer([device], address=("127.0.0.1", self.port))
+        self._server = server
         await server.listen()
         try:
             yield
         finally:
             await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus has no types here
+
+    def forget_everybody(self) -> None:
+        """Close every connection, as a device does with clients that say nothing for long."""
+        assert self._server is not None
+        for connection in list(self._server.active_connections.values()):
+            connection.close()
 
     async def _answer(
         self, code: int, start: int, address: int, count: int, registers: list[int], *_: object
@@ -123,7 +131,7 @@ class Whole:
     """A site in a folder, what surrounds it, and the daemon on it.
 
     Attributes:
-        ended: when the daemon was ended against its will, seconds on the boot clock.
+        ended: from when to when what the daemon read may be missing, because it was ended.
         lives: of the store, one more for each time that it had to be set aside.
     """
 
@@ -132,7 +140,7 @@ class Whole:
         self.meter, self.archive = Meter(), Archive()
         self.cloud = Scripted(self.archive)
         self.client = BlockingClient(self.state / "fieldpost.sock")
-        self.ended: list[float] = []
+        self.ended: list[tuple[float, float]] = []
         self.lives = 1
         (folder / "profiles").mkdir()
         (folder / "profiles" / "counter.yaml").write_text(PROFILE)
@@ -159,16 +167,25 @@ class Whole:
     def log(self) -> str:
         return (self.state.parent / "log").read_text()
 
-    async def died(self, daemon: subprocess.Popen[bytes], within_s: float = ENDS_S) -> int:
-        """Wait for it to end by itself; its exit code."""
+    async def died(
+        self,
+        daemon: subprocess.Popen[bytes],
+        within_s: float = ENDS_S,
+        stuck_s: float | None = None,
+    ) -> int:
+        """Wait for it to end by itself; its exit code.
+
+        Args:
+            stuck_s: since when it has committed nothing any more, on the boot clock.
+        """
         await until(lambda: daemon.poll() is not None, within_s)
-        self.ended.append(time.monotonic())
+        self._ended(stuck_s)
         return daemon.returncode
 
     def kill(self, daemon: subprocess.Popen[bytes]) -> None:
         daemon.kill()
         daemon.wait()
-        self.ended.append(time.monotonic())
+        self._ended()
 
     async def stop(self, daemon: subprocess.Popen[bytes]) -> int:
         """As systemd stops it."""
@@ -198,9 +215,18 @@ class Whole:
         except FieldpostError:
             return None
 
+    def state_of(self, device: str) -> str | None:
+        """Its word, once the daemon answers."""
+        snapshot = self.snapshot()
+        return str(snapshot["devices"][device]["state"]) if snapshot else None
+
     def judge(self, told: dict[str, Any]) -> list[str]:
         """Everything that the two ends and the daemon do not agree about."""
         return [*self._names(), *self._gaps(), *self._missing(), *self._figures(told)]
+
+    def _ended(self, stuck_s: float | None = None) -> None:
+        now_s = time.monotonic()
+        self.ended.append(((stuck_s or now_s) - WINDOW_S, now_s))
 
     def _quiet(self, snapshot: dict[str, Any]) -> bool:
         """Nothing to be salvaged; live samples come all the time, so a handful may wait."""
@@ -234,7 +260,7 @@ class Whole:
         arrived = self.archive.counts()
         last_s = max(self.meter.served.values()) - WINDOW_S
         for count, at_s in self.meter.served.items():
-            excused = any(end_s - WINDOW_S < at_s <= end_s for end_s in self.ended)
+            excused = any(since_s < at_s <= end_s for since_s, end_s in self.ended)
             if count not in arrived and at_s < last_s and not excused:
                 yield f"{count} never arrived"
 

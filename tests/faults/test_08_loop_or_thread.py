@@ -1,0 +1,74 @@
+"""Fault 8: the loop is blocked, or the store's thread is gone while the loop lives."""
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lab.failpoints import PROGRAM, VARIABLE
+from tests.lab.notify import Listener
+from tests.lab.whole import Whole, ending, until, whole
+
+WATCHDOG_S = 1.0
+GOES_ON_S = 5.0  # a store that is stuck is noticed after one second here, and ended after two more
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+async def test_whatever_stops_moving_ends_the_process_and_costs_nothing_that_was_committed(
+    tmp_path: Path,
+) -> None:
+    async with whole(tmp_path) as site:
+        await a_blocked_loop_no_longer_feeds_the_watchdog(site)
+        await a_dead_thread_is_noticed_although_the_loop_lives(site)
+        await a_bug_in_the_thread_ends_the_process(site)
+        assert await judged(site) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+async def test_a_watchdog_that_is_fed_by_a_timer_never_notices_a_dead_thread(
+    tmp_path: Path,
+) -> None:
+    async with whole(tmp_path) as site:
+        with ending(site.start((*PROGRAM, "feeds-blindly"), {VARIABLE: "thread-die:12"})) as daemon:
+            await until(lambda: "reached thread-die" in site.log, 20)
+            with pytest.raises(TimeoutError):
+                await site.died(daemon, GOES_ON_S)
+
+
+async def a_blocked_loop_no_longer_feeds_the_watchdog(site: Whole) -> None:
+    with Listener(site.state.parent / "notify") as systemd:
+        watched = {VARIABLE: "loop-block:12", **systemd.environment(WATCHDOG_S)}
+        with ending(site.start(PROGRAM, watched)) as daemon:
+            await until(lambda: "reached loop-block" in site.log, 20)
+            assert systemd.fed() > 0
+            stuck_s = time.monotonic()
+            systemd.forget()
+            await asyncio.sleep(1.5 * WATCHDOG_S)
+            assert systemd.fed() == 0
+            daemon.send_signal(signal.SIGABRT)  # as systemd does
+            assert await site.died(daemon, stuck_s=stuck_s) == -signal.SIGABRT
+    assert "in hang" in site.log
+
+
+async def a_dead_thread_is_noticed_although_the_loop_lives(site: Whole) -> None:
+    with ending(site.start(PROGRAM, {VARIABLE: "thread-die:12"})) as daemon:
+        await until(lambda: "reached thread-die" in site.log, 20)
+        stuck_s = time.monotonic()
+        await until(lambda: "FP-H06" in str(site.snapshot()))
+        assert await site.died(daemon, GOES_ON_S, stuck_s) == 1
+    assert "nothing was committed for" in site.log
+
+
+async def a_bug_in_the_thread_ends_the_process(site: Whole) -> None:
+    with ending(site.start(PROGRAM, {VARIABLE: "thread-raise:12"})) as daemon:
+        assert await site.died(daemon, 20) == 1
+    assert "a failpoint" in site.log
+
+
+async def judged(site: Whole) -> list[str]:
+    with ending(site.start()) as daemon:
+        return await site.drained(daemon)
