@@ -4,7 +4,8 @@
 
 commit  10, 100 and 1000 readings a commit (samples of ten, at 1000 of a hundred), each taken and
         settled before the next: new chunk in, cursor forward, delivered chunks out. In compressed
-        time: no waiting in between.
+        time: no waiting in between. Stretches of it alternate with the floor: the same samples as
+        JSON in one row and one durable commit, on the same thread, with nothing promised.
         Goals at 100 and more a commit: at most 2 us of CPU per reading; at 1000 at most 16 bytes of
         page cache dirtied per reading; at 10 at most 12.5 kB a commit.
 drain   a backlog of 200,000 readings, taken in batches of 1000 records and settled as fast as the
@@ -15,15 +16,19 @@ import argparse
 import asyncio
 import json
 import random
-import resource
 import shutil
+import sqlite3
+import statistics
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import kit
 import meters
+import orjson
 from tables import Row, medians
 
 from agent.clock import SystemClock
@@ -34,6 +39,8 @@ from agent.sample import Sample
 
 POINTS = {10: 10, 100: 10, 1000: 100}  # of a sample, by readings in a commit
 BACKLOG = 200_000
+STRETCH = 20  # commits between turns
+CHECKPOINT_COMMITS = 100
 NAME = "cloud"
 SITE = Site("bench", "bench", "UTC", 1_000_000_000, 5.0)  # the window is never waited for
 
@@ -60,26 +67,61 @@ class Plant:
 
 
 class Meter:
-    """CPU, card bytes and time of this process since it was made."""
+    """CPU, card bytes and time of this process while it was on."""
 
     def __init__(self) -> None:
-        self.began, self.cpu, self.disk = self._read()
+        self.spent = [0.0, 0.0, 0.0]
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Count what happens meanwhile."""
+        before = self._read()
+        yield
+        steps = zip(self.spent, self._read(), before, strict=True)
+        self.spent = [spent + now - then for spent, now, then in steps]
 
     def per(self, readings: int, commits: int) -> Row:
         """What it cost."""
-        now, cpu, disk = self._read()
+        seconds, cpu, disk = self.spent
         return {
-            "cpu_us_per_reading": round((cpu - self.cpu) / readings * 1e6, 2),
-            "disk_B_per_reading": round((disk - self.disk) / readings, 1),
-            "disk_B_per_commit": round((disk - self.disk) / commits),
-            "commits_s": round(commits / (now - self.began), 1),
+            "cpu_us_per_reading": round(cpu / readings * 1e6, 2),
+            "disk_B_per_reading": round(disk / readings, 1),
+            "disk_B_per_commit": round(disk / commits),
+            "commits_s": round(commits / seconds, 1),
         }
 
     @staticmethod
-    def _read() -> tuple[float, float, int]:
-        used = resource.getrusage(resource.RUSAGE_SELF)
+    def _read() -> tuple[float, float, float]:
         written = meters.disk(["self"])["write_bytes"]
-        return time.monotonic(), used.ru_utime + used.ru_stime, written
+        return time.monotonic(), time.process_time(), written
+
+
+class Floor:
+    """The least that a durable commit can cost here and now: JSON, one row, no thread, no promise.
+
+    Attributes:
+        meter: counts it.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.meter = Meter()
+        self._commits = 0
+        self._db = sqlite3.connect(file, isolation_level=None)
+        for pragma in ("locking_mode=exclusive", "journal_mode=wal", "synchronous=full"):
+            self._db.execute(f"pragma {pragma}").fetchall()
+        self._db.execute("create table chunk (seq integer primary key, body blob)")
+
+    def commit(self, samples: list[Sample]) -> None:
+        """One row; those before the last checkpoint go with the next."""
+        self._commits += 1
+        body = orjson.dumps([(s.device, s.at.mono_ns, list(s.values.values())) for s in samples])
+        self._db.execute("begin immediate")
+        self._db.execute("insert into chunk values (?, ?)", (self._commits, body))
+        if self._commits % CHECKPOINT_COMMITS == 0:
+            self._db.execute("delete from chunk where seq < ?", (self._commits,))
+        self._db.execute("commit")
+        if self._commits % CHECKPOINT_COMMITS == 0:
+            self._db.execute("pragma wal_checkpoint(passive)").fetchall()
 
 
 async def fill(buffer: Buffer, samples: list[Sample]) -> None:
@@ -98,18 +140,32 @@ async def deliver(buffer: Buffer) -> int:
     return readings
 
 
-async def commit(buffer: Buffer, each: int, commits: int) -> Row:
+async def commit(buffer: Buffer, floor: Floor, each: int, commits: int) -> Row:
     """So many commits of so many readings, each delivered before the next."""
     plant = Plant(POINTS[each])
-    rounds = [[plant.sample(n) for n in range(each // plant.points)] for _ in range(commits + 20)]
-    for samples in rounds[:20]:
+    rounds = [[plant.sample(n) for n in range(each // plant.points)] for _ in range(commits)]
+    for samples in rounds[:STRETCH]:
         await fill(buffer, samples)
         await deliver(buffer)
-    meter = Meter()
-    for samples in rounds[20:]:
-        await fill(buffer, samples)
-        await deliver(buffer)
-    return {"case": "commit", "readings": each, **meter.per(each * commits, commits)}
+    meter, ratios = Meter(), []
+    for first in range(0, commits, STRETCH):
+        stretch = rounds[first : first + STRETCH]
+        before, least = meter.spent[1], floor.meter.spent[1]
+        with floor.meter.on():
+            for samples in stretch:
+                floor.commit(samples)
+        with meter.on():
+            for samples in stretch:
+                await fill(buffer, samples)
+                await deliver(buffer)
+        ratios.append((meter.spent[1] - before) / (floor.meter.spent[1] - least))
+    return {
+        "case": "commit",
+        "readings": each,
+        **meter.per(each * commits, commits),
+        "floor_cpu_us_per_reading": floor.meter.per(each * commits, commits)["cpu_us_per_reading"],
+        "x_floor": round(statistics.median(ratios), 2),
+    }
 
 
 async def drain(buffer: Buffer) -> Row:
@@ -118,16 +174,15 @@ async def drain(buffer: Buffer) -> Row:
     for _ in range(BACKLOG // 1000):
         await fill(buffer, [plant.sample(n) for n in range(10)])
     before = meters.memory(["self"])["rss_mb"]
-    meter, began = Meter(), time.monotonic()
-    readings = await deliver(buffer)
-    took = time.monotonic() - began
+    meter = Meter()
+    with meter.on():
+        readings = await deliver(buffer)
     after = meters.memory(["self"])["rss_mb"]
-    cost = meter.per(readings, 1)
     return {
         "case": "drain",
         "readings": readings,
-        "drain_readings_s": round(readings / took),
-        "cpu_us_per_reading": cost["cpu_us_per_reading"],
+        "drain_readings_s": round(readings / meter.spent[0]),
+        "cpu_us_per_reading": meter.per(readings, 1)["cpu_us_per_reading"],
         "rss_grown_mb": round(after - before, 1),
     }
 
@@ -137,7 +192,9 @@ async def one(folder: Path, case: str, commits: int) -> Row:
     buffer = Buffer(folder, SITE, SystemClock(), [NAME])
     await buffer.open()
     try:
-        return await (drain(buffer) if case == "drain" else commit(buffer, int(case), commits))
+        if case == "drain":
+            return await drain(buffer)
+        return await commit(buffer, Floor(folder / "floor.db"), int(case), commits)
     finally:
         await buffer.close()
 

@@ -80,16 +80,25 @@ async def test_a_good_sample_goes_on_as_it_is() -> None:
         ("unheard-of", math.nan, Reason.NOT_A_NUMBER),
     ],
 )
+@pytest.mark.parametrize("count", [1, 50])
 async def test_what_is_no_plausible_value_stays_outside_and_the_rest_goes_on(
-    point: str, value: Value, reason: Reason
+    point: str, value: Value, reason: Reason, count: int
 ) -> None:
     border = Border()
-    bad = await border.takes({"good": 1.0, point: value})
+    good: dict[str, Value] = {f"good-{n}": float(n) for n in range(count)}
+    bad = await border.takes({**good, point: value})
 
     assert {name: fault.reason for name, fault in bad.items()} == {point: reason}
-    assert border.kept[0].values == {"good": 1.0}
+    assert border.kept[0].values == good
     assert border.kept[0].urgent
     assert border.told[0][0] is border.kept[0]
+
+
+async def test_of_many_values_those_with_a_range_are_counted_as_checked() -> None:
+    border = Border()
+    many: dict[str, Value] = {f"good-{n}": n for n in range(50)}
+    assert await border.takes({**many, "temperature": 4.1, "power": 0}) == {}
+    assert border.told[0][1] == 2
 
 
 async def test_the_ends_of_a_range_belong_to_it() -> None:

@@ -11,7 +11,7 @@ reader. A body is never decoded before its row's CRC-32 was right.
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -27,6 +27,8 @@ THINNED, THINNED_TWICE = 10, 20  # added to the codec: to the minute, to the qua
 # because zlib's own defaults clear 256 KB of tables for every chunk.
 LEVEL, WINDOW, MEMORY = 6, -12, 5
 BODY_MAX = 64 << 20  # decoded; a chunk closes at 32 KB, only one giant sample can be larger
+
+NUMBERS = struct.Struct("<10q")  # the integer columns of a chunk row
 
 Entry = tuple[int, str, int, Mapping[str, Value]]  # number, device, boot clock in µs, values
 
@@ -44,14 +46,7 @@ class Shape:
     points: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Group:
-    """The samples of one chunk that share a shape."""
-
-    shape: Shape
-    places: list[int]
-    times: list[int]
-    rows: list[Iterable[Value | None]]
+Group = tuple[list[int], list[int], list[Collection[Value | None]]]  # places, times, rows
 
 
 class Shapes:
@@ -73,7 +68,8 @@ class Shapes:
         """
         shape = self._exact.get((device, points))
         if shape is not None:
-            self._widest.setdefault(device, shape)
+            if device not in self._widest:
+                self._widest[device] = shape
             return shape
         widest = self._widest.get(device)
         if widest is not None and set(points) <= set(widest.points):
@@ -102,17 +98,18 @@ def encode(entries: Sequence[Entry], shapes: Shapes) -> tuple[int, bytes]:
     for number, device, at_us, values in entries:
         points = tuple(values)
         shape = shapes.of(device, points)
+        row = values.values() if points == shape.points else [values.get(p) for p in shape.points]
         group = groups.get(shape.id)
         if group is None:
-            group = groups[shape.id] = Group(shape, [], [], [])
-        group.places.append(number - first)
-        group.times.append(at_us - base)
-        same = points == shape.points
-        group.rows.append(values.values() if same else [values.get(p) for p in shape.points])
+            groups[shape.id] = [number - first], [at_us - base], [row]
+        else:
+            group[0].append(number - first)
+            group[1].append(at_us - base)
+            group[2].append(row)
     packed: list[object] = [base]
-    for key, group in groups.items():
-        columns = list(chain.from_iterable(zip(*group.rows, strict=True)))
-        packed.append((key, group.places, group.times, columns))
+    for key, (places, times, rows) in groups.items():
+        columns = rows[0] if len(rows) == 1 else chain.from_iterable(zip(*rows, strict=True))
+        packed.append((key, places, times, list(columns)))
     return _pressed(packed)
 
 
@@ -168,7 +165,7 @@ def _unpacked(
 
 def row_crc(numbers: Sequence[int], body: bytes) -> int:
     """CRC-32 over the integer columns of a chunk row and its body."""
-    return zlib.crc32(body, zlib.crc32(struct.pack(f"<{len(numbers)}q", *numbers)))
+    return zlib.crc32(body, zlib.crc32(NUMBERS.pack(*numbers)))
 
 
 def text_crc(*columns: object) -> int:

@@ -66,6 +66,7 @@ class Commits:
         self._due = False
         self._next_done: asyncio.Future[None] | None = None
         self._under_way: asyncio.Future[None] | None = None
+        self._ended: list[asyncio.Future[None]] = []
 
     @property
     def full(self) -> bool:
@@ -115,8 +116,9 @@ class Commits:
         """Commit what there is, now; gives up while the quota leaves no room."""
         self._start()
         while self._job is not None:
-            await asyncio.wait([self._job])
-            await asyncio.sleep(0)  # so that the callback of the job has run
+            ended = asyncio.get_running_loop().create_future()
+            self._ended.append(ended)
+            await ended
             if self._failed is not None:
                 return
 
@@ -142,6 +144,13 @@ class Commits:
 
     def _finished(self, order: Order, job: asyncio.Future[Done]) -> None:
         self._job = None
+        ended, self._ended = self._ended, []
+        self._take_in(order, job)
+        for waiter in ended:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _take_in(self, order: Order, job: asyncio.Future[Done]) -> None:
         error = job.exception()
         if isinstance(error, FullError):
             self._failed = order

@@ -1,9 +1,7 @@
 """How accepted samples become chunks: in order, a chunk per era, an urgent sample alone."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 
-from agent.daemon.buffer.codec import Entry
 from agent.daemon.buffer.eras import Eras
 from agent.daemon.buffer.model import Chunk, Count, Kind
 from agent.sample import Sample, Value
@@ -12,15 +10,6 @@ CHUNK_READINGS = 500
 CHUNK_BYTES = 32_768
 SAMPLE_BYTES = 40  # about what number, time and device take in RAM and as text
 VALUE_BYTES = 16
-
-
-@dataclass(slots=True)
-class _Open:
-    lane: Kind
-    era: int
-    entries: list[Entry] = field(default_factory=list)
-    readings: int = 0
-    bytes: int = 0
 
 
 def size_of(values: Collection[Value]) -> int:
@@ -39,37 +28,36 @@ def after(chunks: Sequence[Chunk], accepted: Count) -> Count:
 def cut(samples: Sequence[Sample], accepted: Count, eras: Eras, handed: int) -> list[Chunk]:
     """Number the samples from `accepted.samples` + 1 on and cut them into chunks."""
     chunks: list[Chunk] = []
-    total = accepted.readings
-    for part in _parts(samples, accepted.samples + 1, eras, handed):
-        total += part.readings
-        first, last = part.entries[0][0], part.entries[-1][0]
-        chunks.append(Chunk(first, last, part.readings, total, part.lane, part.era, part.entries))
+    number, total = accepted.samples, accepted.readings
+    for lane, era, part in _parts(samples, eras, handed):
+        entries = [
+            (place, sample.device, sample.at.mono_ns // 1000, sample.values)
+            for place, sample in enumerate(part, number + 1)
+        ]
+        readings = sum([len(sample.values) for sample in part])
+        number, total = number + len(part), total + readings
+        chunks.append(Chunk(entries[0][0], number, readings, total, lane, era, entries))
     return chunks
 
 
-def _parts(samples: Sequence[Sample], number: int, eras: Eras, handed: int) -> Iterator[_Open]:
-    part: _Open | None = None
-    for sample in samples:
-        at = sample.at
-        era = eras.of(at, handed).id
-        lane = Kind.URGENT if sample.urgent else Kind.ORDINARY
-        if part is not None and not _fits(part, lane, era):
-            yield part
-            part = None
-        if part is None:
-            part = _Open(lane, era)
-        part.entries.append((number, sample.device, at.mono_ns // 1000, sample.values))
-        part.readings += len(sample.values)
-        part.bytes += size_of(sample.values.values())
-        number += 1
-    if part is not None:
-        yield part
-
-
-def _fits(part: _Open, lane: Kind, era: int) -> bool:
-    return (
-        part.lane is lane is Kind.ORDINARY
-        and part.era == era
-        and part.readings < CHUNK_READINGS
-        and part.bytes < CHUNK_BYTES
-    )
+def _parts(
+    samples: Sequence[Sample], eras: Eras, handed: int
+) -> Iterator[tuple[Kind, int, Sequence[Sample]]]:
+    """What belongs into one chunk: an urgent sample alone, others of an era until it is full."""
+    first = readings = size = 0
+    current = 0
+    for place, sample in enumerate(samples):
+        era = eras.of(sample.at, handed).id
+        full = readings >= CHUNK_READINGS or size >= CHUNK_BYTES
+        if first < place and (full or sample.urgent or era != current):
+            yield Kind.ORDINARY, current, samples[first:place]
+            first, readings, size = place, 0, 0
+        if sample.urgent:
+            yield Kind.URGENT, era, (sample,)
+            first = place + 1
+            continue
+        current = era
+        readings += len(sample.values)
+        size += size_of(sample.values.values())
+    if first < len(samples):
+        yield Kind.ORDINARY, current, samples[first:]

@@ -103,7 +103,10 @@ class Eras:
         """
         self.by_id = {era.id: era for era in known}
         self.changed: dict[int, Era] = {}
-        self._current = max(self.by_id.values(), key=lambda era: era.id, default=None)
+        self._current: Era | None = None
+        self._offset_ns: int | None = None  # of the current era, where somebody vouched for it
+        if self.by_id:
+            self._go_on(max(self.by_id.values(), key=lambda era: era.id))
         last = self.by_id.get(newest[0])
         self._running_ns = max(running_ns, last.running_at(newest[1]) if last else 0)
 
@@ -126,10 +129,9 @@ class Eras:
             return self._begin(at, handed)
         if not at.trusted:
             return era
-        trusted = era.trusted
-        if trusted is None:
+        if self._offset_ns is None:
             era = self._anchor(era, at, handed)
-        elif abs(at.wall_ns - at.mono_ns - trusted.offset_ns) > STEP_NS:
+        elif abs(at.wall_ns - at.mono_ns - self._offset_ns) > STEP_NS:
             self._correct_future(at, handed)
             era = self._begin(at, handed)
         return era
@@ -182,7 +184,7 @@ class Eras:
             running_ns = last.running_at(at.mono_ns)
         anchor = Anchor(0, at.mono_ns, at.wall_ns, source)
         era = Era(max(self.by_id, default=0) + 1, at.boot, running_ns, at.mono_ns, (anchor,))
-        self._current = era
+        self._go_on(era)
         self._note(era)
         if at.trusted:
             self._estimate(handed)
@@ -190,7 +192,7 @@ class Eras:
 
     def _anchor(self, era: Era, at: Instant, handed: int) -> Era:
         anchored = era.anchored(Anchor(handed + 1, at.mono_ns, at.wall_ns, Source.SYSTEM))
-        self._current = anchored
+        self._go_on(anchored)
         self._note(anchored)
         self._estimate(handed)
         return anchored
@@ -202,6 +204,10 @@ class Eras:
             known = era.trusted
             if era.boot == at.boot and known and known.offset_ns > offset_ns + FUTURE_NS:
                 self._note(era.anchored(Anchor(handed + 1, at.mono_ns, at.wall_ns, Source.SYSTEM)))
+
+    def _go_on(self, era: Era) -> None:
+        self._current = era
+        self._offset_ns = era.trusted.offset_ns if era.trusted else None
 
     def _note(self, era: Era) -> None:
         self.by_id[era.id] = self.changed[era.id] = era

@@ -10,6 +10,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+NEVER = 1 << 63  # above every number
+
 
 @dataclass(frozen=True, slots=True)
 class Life:
@@ -46,6 +48,10 @@ class Lives:
         """The first number of the life after this number's, or None while it lasts."""
         place = bisect_right(self._firsts, number)
         return self._firsts[place] if place < len(self._firsts) else None
+
+    def stretch(self, number: int) -> tuple[Life, int]:
+        """The life a number belongs to, and the first number that does not belong to it."""
+        return self.of(number), self.until(number) or NEVER
 
     def number(self, epoch: str, seq: int) -> int | None:
         """The number that goes by this name, or None when nothing does."""

@@ -1,14 +1,14 @@
 """What one destination has not answered for: taken in lanes, settled by receipts."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 
 from agent.cloud import Batch, Limits, Receipt, Record
 from agent.daemon.buffer.facts import Lane, Waiting
 from agent.daemon.buffer.finding import Counter, Finder
 from agent.daemon.buffer.model import Count, Cursor, Oldest, Refused
-from agent.daemon.buffer.ranges import runs
+from agent.daemon.buffer.ranges import Range, runs
 from agent.daemon.buffer.returns import Returns, set_aside
 from agent.daemon.buffer.stock import Picking, Stock
 from agent.daemon.buffer.tail import Tail
@@ -107,7 +107,8 @@ class Outbox:
         """
         records = batch.records
         repeated = self._repeated(batch, receipt) if self.tail.pending else 0
-        self.cursor.delivered += self._settled(records[index] for index in receipt.accepted)
+        accepted = [records[index] for index in sorted(receipt.accepted)]
+        self.cursor.delivered += self._settled(accepted)
         for index, reason in receipt.refused.items():
             record = records[index]
             count = self._settled((record,))
@@ -195,9 +196,12 @@ class Outbox:
                 sizes[number] = 0 if index in receipt.refused else len(record.values)
         return sum(sizes[number] for number in self.tail.answered(sizes))
 
-    def _settled(self, records: Iterable[Record]) -> Count:
+    def _settled(self, records: Sequence[Record]) -> Count:
         """Count and settle what was not settled yet; an answer given twice counts once."""
         settled = self.cursor.settled
+        if (run := self._run(records)) is not None:
+            settled.add(*run)
+            return Count(len(records), sum([len(record.values) for record in records]))
         numbers: dict[int, int] = {}
         for record in records:
             number = self._stock.lives.number(record.epoch, record.seq)
@@ -208,6 +212,20 @@ class Outbox:
         for number in numbers.keys() & self._finder.holes.keys():
             settled.add(self._finder.holes.pop(number), number)
         return Count(len(numbers), sum(numbers.values()))
+
+    def _run(self, records: Sequence[Record]) -> Range | None:
+        """Their numbers, where they follow each other in one life and none was settled before."""
+        if self._finder.holes or not records:
+            return None
+        epoch, seqs = records[0].epoch, range(records[0].seq, records[0].seq + len(records))
+        if any(r.seq != seq or r.epoch != epoch for r, seq in zip(records, seqs, strict=True)):
+            return None
+        lives = self._stock.lives
+        first = lives.number(epoch, seqs[0])
+        last = (first or 0) + len(records) - 1
+        if not first or first <= self.cursor.settled.last or last >= lives.stretch(first)[1]:
+            return None
+        return first, last
 
     def _has_news(self) -> bool:
         if self.returns.pending or self.tail.pending:

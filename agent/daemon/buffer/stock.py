@@ -125,28 +125,26 @@ class Picking:
 
     def pick(self, chunk: Chunk) -> bool:
         """Take what fits of one chunk; returns whether there is room for more."""
-        era = self.stock.eras.get(chunk.era)
-        trusted_only = self.limits.trusted_time
-        latest_ns = self._latest_ns()
+        era, takes = self.stock.eras.get(chunk.era), self.limits.takes
+        latest_ns, handed = self._latest_ns(), self.stock.handed
         anchor: Anchor | None = None
-        takes = self.limits.takes
+        life, beyond = None, 0
         for number, device, us, values in self._wanted(chunk):
             if takes and not takes(device):
                 self.passed, self.expected = True, number + 1
                 continue
             if era is not None and (anchor is None or len(era.anchors) > 1):
-                anchor = era.anchor(number, trusted_only=trusted_only)
+                anchor = era.anchor(number, trusted_only=self.limits.trusted_time)
             time_ns = us * 1000 + anchor.offset_ns if anchor else latest_ns + 1
-            if anchor is None or (time_ns > latest_ns and number > self.stock.handed):
+            if anchor is None or (time_ns > latest_ns and number > handed):
                 self.blocked = True
                 return False
             if not self._fits(len(values)):
                 return False
-            life = self.stock.lives.of(number)
-            quality = QUALITY[anchor.source]
-            self.records.append(
-                Record(life.epoch, number - life.shift, device, time_ns, values, quality)
-            )
+            if life is None or number >= beyond:
+                life, beyond = self.stock.lives.stretch(number)
+            seq, quality = number - life.shift, QUALITY[anchor.source]
+            self.records.append(Record(life.epoch, seq, device, time_ns, values, quality))
             if number > self.expected:
                 self.holes[number] = self.expected
             self.expected = number + 1
@@ -155,15 +153,15 @@ class Picking:
 
     def too_old(self, chunk: Chunk) -> bool:
         """Whether the destination would refuse all of it for its age, by a clock to be believed."""
-        now, oldest_s = self.stock.clock.now(), self.limits.oldest_s
-        if oldest_s is None or not now.trusted:
+        oldest_s = self.limits.oldest_s
+        if oldest_s is None or not (now := self.stock.clock.now()).trusted:
             return False
         last_ns = self.stock.wall_ns(chunk.last, chunk.era, chunk.last_us)
         return last_ns is not None and last_ns < now.wall_ns - oldest_s * 1e9
 
     def _wanted(self, chunk: Chunk) -> Iterator[Entry]:
         settled = self.settled
-        if settled.next_missing(chunk.first) == chunk.first and settled.last < chunk.first:
+        if settled.last < chunk.first:
             return iter(chunk.entries)
         return (entry for entry in chunk.entries if entry[0] not in settled)
 
