@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from agent.driver import Mark
@@ -21,6 +22,7 @@ from drivers.modbus.plan import (
     Round,
     Table,
     Unit,
+    Variant,
 )
 from drivers.modbus.profile import ModbusPoint, ModbusProfile, Where, ranges
 from drivers.modbus.requests import read_request
@@ -51,19 +53,21 @@ def unit_of(
     profile = profile_of(device)
     points = [*points_of(device)]
     timeout_s, gap_s = patience_s
+    heeded = ranges(", ".join(refused)) if refused else {}
     return Unit(
         device=device.name,
         address=address,
         profile=device.settings.profile,
         timeout_s=max(timeout_s, profile.timeout or 0.0),
         gap_s=max(gap_s, profile.gap),
-        rounds=_rounds(device, points, cost, ranges(", ".join(refused)) if refused else {}),
+        rounds=_rounds(device, points, cost, heeded),
         points=[name for name, _ in points],
         conversions=conversions_of(points),
         units={name: point.unit for name, point in points if point.unit},
         writable=[name for name, point in points if point.write],
         ranges={name: r for name, p in points if (r := range_of(name, p, device)) != (None, None)},
-        models=_models(profile),
+        models=profile.models,
+        instead=_variant(device, cost),
     )
 
 
@@ -139,7 +143,7 @@ def _rounds(
     for mixture in airtime.mixtures(every.values()):
         due = [(name, point) for name, point in points if every[name] in mixture]
         fields = [*fields_of_profile(due, profile.order)]
-        parts = _apart(fields, _models(profile))
+        parts = _apart(fields, profile.models)
         whole = [block_of(group) for part in parts for group in merge(part, cost, limits)]
         rounds.append(Round(mixture, [*_in_pieces(whole, refused)]))
     return rounds
@@ -156,8 +160,16 @@ def _in_pieces(
         yield from parts if len(parts) == 1 else _in_pieces(parts, refused)
 
 
-def _models(profile: ModbusProfile) -> list[Model]:
-    return [Model(low, high, at) for low, high, at in profile.models]
+def _variant(device: DeviceInput, cost: Cost) -> Variant | None:
+    """The same device with its profile's other models."""
+    profile = profile_of(device)
+    other = profile.instead
+    if other is None:
+        return None
+    changed = {"models": other.models, "points": other.points, "instead": None}
+    there = replace(device, profile=profile.model_copy(update=changed))
+    points = [*points_of(there)]
+    return Variant(other.models, _rounds(there, points, cost, {}), conversions_of(points))
 
 
 def _apart(fields: Sequence[Field], models: Sequence[Model]) -> Iterator[list[Field]]:

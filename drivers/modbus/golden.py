@@ -22,7 +22,8 @@ def proofs(profile: object) -> Iterator[Proof]:
     if profile.test:
         tests["test"] = profile.test
     for name, golden in tests.items():
-        yield Proof(name, len(golden.expect), [*_wrong(profile, golden)])
+        judged = _instead(profile) if golden.instead else profile
+        yield Proof(name, len(golden.expect), [*_wrong(judged, golden)])
 
 
 def failures(profile: ModbusProfile) -> Iterator[str]:
@@ -60,6 +61,12 @@ def same(value: Value | None, wanted: str) -> bool:
         except ValueError:
             return False
     return value == wanted if value is not None else wanted == "no value"
+
+
+def _instead(profile: ModbusProfile) -> ModbusProfile:
+    """The profile with the points that stand below `instead:`."""
+    points = profile.instead.points if profile.instead else {}
+    return profile.model_copy(update={"points": points})
 
 
 def _wrong(profile: ModbusProfile, golden: Golden) -> Iterator[str]:

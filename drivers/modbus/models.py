@@ -5,7 +5,8 @@ with a common model of 65 or 66 registers. Source: SunSpec Alliance, device info
 specification 1.0 (the marker `SunS`, then id, length and points of each model, ended by 0xFFFF).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from agent.driver import DeviceFault, Reason
@@ -14,7 +15,7 @@ from drivers.modbus.bus import Bus
 from drivers.modbus.frames import Refused, Silent, payload
 from drivers.modbus.plan import Model, Table, Unit
 from drivers.modbus.requests import read_request
-from drivers.modbus.station import Station
+from drivers.modbus.station import Found, Station
 
 BASES: Final = (40000, 50000, 0)
 MARKER: Final = b"SunS"
@@ -32,24 +33,37 @@ async def locate(bus: Bus, station: Station) -> None:
         DeviceFault: it does not speak SunSpec, or has none of the models.
         DriverError: the line was lost.
     """
-    unit = station.unit
     if station.located:
         return
+    unit = station.planned
     found = await _chain(bus, unit)
-    station.relocate({model: _place(unit, model, found) for model in unit.models})
+    fitting = next((each for each in _variants(unit) if not _missing(each.models, found)), None)
+    if fitting is None:
+        raise _without(unit, list(found))
+    places = {model: _place(model, found) for model in fitting.models}
+    station.relocate(fitting, {model: place for model, place in places.items() if place})
 
 
-async def _chain(bus: Bus, unit: Unit) -> Mapping[int, int]:
+def _variants(unit: Unit) -> Iterator[Unit]:
+    """The ways in which it can be read: as planned first."""
+    yield unit
+    other = unit.instead
+    if other is not None:
+        yield replace(unit, models=other.models, rounds=other.rounds, conversions=other.conversions)
+
+
+async def _chain(bus: Bus, unit: Unit) -> Mapping[int, Found]:
     """The place of each model, by its number; the first of a kind counts."""
     at = await _begin(bus, unit)
-    found: dict[int, int] = {}
+    found: dict[int, Found] = {}
     for _ in range(MODELS_MAX):
         head = await _registers(bus, unit, at) if at < END else b""
         number = int.from_bytes(head[:2]) if head else END
         if number == END:
             break
-        found.setdefault(number, at)
-        at += HEADER + int.from_bytes(head[2:])
+        registers = HEADER + int.from_bytes(head[2:])
+        found.setdefault(number, Found(at, registers))
+        at += registers
     return found
 
 
@@ -77,17 +91,25 @@ async def _registers(bus: Bus, unit: Unit, at: int) -> bytes:
         return b""
 
 
-def _place(unit: Unit, model: Model, found: Mapping[int, int]) -> int:
-    at = next((at for number, at in found.items() if model.low <= number <= model.high), None)
-    if at is None:
-        raise _without(unit, model, list(found))
-    return at
+def _place(model: Model, found: Mapping[int, Found]) -> Found | None:
+    there = (place for number, place in found.items() if model.low <= number <= model.high)
+    return next(there, None)
 
 
-def _without(unit: Unit, model: Model, found: Sequence[int]) -> DeviceFault:
-    wanted = str(model.low) if model.low == model.high else f"{model.low} to {model.high}"
+def _missing(models: Sequence[Model], found: Mapping[int, Found]) -> Sequence[Model]:
+    """Those that it needs and does not have."""
+    return [m for m in models if not m.optional and _place(m, found) is None]
+
+
+def _without(unit: Unit, found: Sequence[int]) -> DeviceFault:
+    wanted = " or ".join(_numbers(each.models) for each in _variants(unit))
     message = f"has no SunSpec model {wanted}; it has {', '.join(map(str, found)) or 'none'}"
     action = (
         f"Choose a profile for its models instead of {unit.profile}: fieldpost profiles sunspec"
     )
     return DeviceFault(Reason.UNREADABLE, message, action=action)
+
+
+def _numbers(models: Sequence[Model]) -> str:
+    needed = [model for model in models if not model.optional]
+    return ", ".join(f"{m.low}" if m.low == m.high else f"{m.low} to {m.high}" for m in needed)

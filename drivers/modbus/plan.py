@@ -134,15 +134,26 @@ class Model:
     Attributes:
         low, high: numbers of models with the same layout, the first of which is taken.
         at: holding register of its id, as the blocks of the plan assume it.
+        optional: a device without it is read without its points.
     """
 
     low: int
     high: int
     at: int
+    optional: bool = False
 
     def holds(self, at: int, others: "Sequence[Model]") -> bool:
         """Whether a register belongs to it rather than to one of the others behind it."""
         return self.at <= at and not any(self.at < other.at <= at for other in others)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The same points in other models: what is read where a device has these instead."""
+
+    models: Sequence[Model]
+    rounds: Sequence[Round]
+    conversions: Mapping[str, Conversion]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +169,7 @@ class Unit:
         units: UCUM codes by point, for reads on demand; ranges: `min` and `max` likewise.
         writable: points that may be written.
         models: those of SunSpec that have to be found before it can be read.
+        instead: how it is read where it has other models than these.
     """
 
     device: str
@@ -172,6 +184,7 @@ class Unit:
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     writable: Sequence[str] = ()
     models: Sequence[Model] = ()
+    instead: Variant | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class Polling:
         if station.breaker.open:
             if not await self._probe(station, spare=spare):
                 return
-            station.located = not station.unit.models  # another firmware may have moved them
+            station.located = not station.planned.models  # another firmware may have moved them
         every, station.pending = station.pending, frozenset()
         await self._poll(station, every)
 

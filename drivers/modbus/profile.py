@@ -20,7 +20,7 @@ from agent.prepare.types import (
     whole_between,
 )
 from drivers.modbus.merge import MOST_REGISTERS
-from drivers.modbus.plan import DIGIT, Order, Table
+from drivers.modbus.plan import DIGIT, Model, Order, Table
 from drivers.modbus.shape import NUMBERS, Shape, shape
 
 LAST_ADDRESS: Final = 65535
@@ -110,16 +110,17 @@ def ranges(value: Any) -> dict[Table, list[tuple[int, int]]]:
     return found
 
 
-def model_places(value: Any) -> tuple[tuple[int, int, int], ...]:
-    """`1 at 40002, 101-103 at 40070` → lowest and highest number, register of the id."""
+def model_places(value: Any) -> tuple[Model, ...]:
+    """`101-103 at 40070, 160 at 41000 if there` → the models, as the points assume them."""
     found = []
     for part in text(value).split(","):
-        match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))? at (\w+)", part.strip())
+        match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))? at (\w+)( if there)?", part.strip())
         at = _address(match[3]) if match else None
         if match is None or at is None:
             fix = "write the numbers and where the points assume them, like  101-103 at 40070"
             refuse(f"'{part.strip()}' is not a SunSpec model and its place", fix=fix, code="models")
-        found.append((int(match[1]), int(match[2] or match[1]), at))
+        optional = match[4] is not None
+        found.append(Model(int(match[1]), int(match[2] or match[1]), at, optional))
     return tuple(found)
 
 
@@ -134,6 +135,11 @@ Place = Annotated[Where, PlainValidator(where), _PLACE]
 ManualPlace = Annotated[Where, PlainValidator(manual), as_text(r"^[0134]\d{4,5}$", "30013")]
 Form = Annotated[Shape, PlainValidator(form), as_text(r"^\w+(\([0-9-]+\))?$", "float32")]
 ByteOrder = Annotated[Order, PlainValidator(order), as_text("^(ABCD|CDAB|BADC|DCBA)$", "ABCD")]
+Models = Annotated[
+    tuple[Model, ...],
+    PlainValidator(model_places),
+    as_text(r"^\d+(-\d+)? at \w+", "101-103 at 40070"),
+]
 
 
 class ModbusPoint(PointSettings):
@@ -193,11 +199,20 @@ class Golden(Settings):
     """A frame as a device sent it, and what must come out of it.
 
     `ask` is the request; without it the answer begins at the first expected point's register.
+    `instead`: of a device with the models below `instead:`.
     """
 
     frame: Annotated[bytes, PlainValidator(frame), as_text("^[0-9A-Fa-f ]+$")]
     ask: Annotated[bytes | None, PlainValidator(frame), as_text("^[0-9A-Fa-f ]+$")] = None
     expect: dict[str, str]
+    instead: Switch = False
+
+
+class Instead(Settings):
+    """The same points in other models, for devices that have these."""
+
+    models: Models
+    points: dict[str, ModbusPoint]
 
 
 class ModbusProfile(ProfileSettings):
@@ -205,8 +220,8 @@ class ModbusProfile(ProfileSettings):
 
     `block`, `hole` and `never` are the device's limits: most registers in one request, most unused
     ones that may be read through, ranges that must not be touched. `models` are those
-    of SunSpec that have to be found on the device. `source` names the maker's
-    register list and its version.
+    of SunSpec that have to be found on the device, `instead` says where its points stand when it
+    has others. `source` names the maker's register list and its version.
     """
 
     source: str = ""
@@ -218,12 +233,20 @@ class ModbusProfile(ProfileSettings):
     never: Annotated[
         dict[Table, list[tuple[int, int]]], PlainValidator(ranges), as_text(r"^\w+ \w+-\w+", "")
     ] = Field(default_factory=dict)
-    models: Annotated[
-        tuple[tuple[int, int, int], ...],
-        PlainValidator(model_places),
-        as_text(r"^\d+(-\d+)? at \w+", "101-103 at 40070"),
-    ] = ()
+    models: Models = ()
     points: dict[str, ModbusPoint]
+    instead: Instead | None = None
     identify: Identify | None = None
     test: Golden | None = None
     tests: dict[str, Golden] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _the_same_points(self) -> Self:
+        others = [p for p in self.instead.points if p not in self.points] if self.instead else []
+        if others:
+            fix = "give it a place below  points:  too"
+            refuse(f"'{others[0]}' stands below  instead:  alone", fix=fix, code="instead")
+        if self.instead and not self.models:
+            fix = "add  models: ...  beside  points:"
+            refuse("instead of which models?", fix=fix, code="instead")
+        return self

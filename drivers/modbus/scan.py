@@ -55,13 +55,24 @@ class Unknown:
 
     async def look(self) -> Sighting | None:
         """Who it is, or None when nobody is there."""
-        first = await self.ask(read_request(self.address, Table.HOLDING, 0, 1).pdu, first=True)
+        first = await self._first()
         if first is None or not await self._somebody(first):
             return None
         known = await identity(self.ask, self.address)
         profiles, sure = await self._profiles(known)
         says = known.says or await self._says()
         return Sighting(self.address, self.line, profiles, sure, known.name, says)
+
+    async def _first(self) -> bytes | None:
+        """Any answer; who has no holding registers and no manners is silent at the first question.
+
+        Nearly everybody answers the first one, if only by refusing it.
+        """
+        for table in (Table.HOLDING, Table.INPUT):
+            answer = await self.ask(read_request(self.address, table, 0, 1).pdu, first=True)
+            if answer is not None:
+                return answer
+        return None
 
     async def ask(self, body: bytes, *, first: bool = False) -> bytes | None:
         """What it answers, or None."""

@@ -7,7 +7,7 @@ from agent.sample import Value
 from drivers.modbus.breaker import Breaker
 from drivers.modbus.codec import HIDDEN, BlockCodec
 from drivers.modbus.conversion import Undecodable, combined, companions
-from drivers.modbus.layout import Field, fields_of, pieces
+from drivers.modbus.layout import Field, block_of, fields_of, pieces
 from drivers.modbus.plan import Block, Model, Table, Unit
 from drivers.modbus.requests import Request, read_request
 from drivers.modbus.tally import Tally
@@ -22,29 +22,34 @@ class Ready:
     codec: BlockCodec
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a device has a model, and how many registers of it, its header included."""
+
+    at: int
+    registers: int
+
+
 class Station:
     """What the schedule knows of one unit.
 
     Attributes:
         pending: intervals, milliseconds, whose poll waits for a silent unit to be asked again.
         heard: it has answered since the start.
+        unit: as the device is read; `planned` until its models are found.
         located: its blocks stand where the device has them; false until `relocate` was called for
             a device whose models have to be found.
     """
 
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
+        self.planned = unit
         self.breaker = Breaker()
         self.tally = Tally()
         self.pending: frozenset[int] = frozenset()
         self.heard = False
         self.located = not unit.models
-        self._companions = companions(unit.conversions)
-        self._rounds = {
-            frozenset(_ms(every) for every in each.every_s): [*map(self._ready, each.blocks)]
-            for each in unit.rounds
-        }
-        self._planned = dict(self._rounds)
+        self._read({})
 
     @property
     def intervals_ms(self) -> Sequence[int]:
@@ -75,11 +80,15 @@ class Station:
                 self._rounds[every] = [*planned[: at[0]], *parts, *planned[at[0] + 1 :]]
         return parts
 
-    def relocate(self, places: Mapping[Model, int]) -> None:
-        """Read each model from now on where the device has it; pieces are whole blocks again."""
-        for every, planned in self._planned.items():
-            moved = [self._moved(ready.block, places) for ready in planned]
-            self._rounds[every] = [*map(self._ready, moved)]
+    def relocate(self, unit: Unit, places: Mapping[Model, Found]) -> None:
+        """Read each model from now on where the device has it; pieces are whole blocks again.
+
+        Args:
+            unit: as planned, or with the variant of it that fits the device.
+            places: of its models; what lies in one that is not there is not read.
+        """
+        self.unit = unit
+        self._read(places)
         self.located = True
 
     def fields(self) -> Mapping[str, Field]:
@@ -107,13 +116,36 @@ class Station:
                 del values[point]
         return unreadable
 
-    def _moved(self, block: Block, places: Mapping[Model, int]) -> Block:
-        if block.table is not Table.HOLDING:
+    def _read(self, places: Mapping[Model, Found]) -> None:
+        """Make the requests of every round."""
+        self._companions = companions(self.unit.conversions)
+        self._rounds = {
+            frozenset(_ms(every) for every in each.every_s): [
+                self._ready(moved) for block in each.blocks if (moved := self._moved(block, places))
+            ]
+            for each in self.unit.rounds
+        }
+
+    def _moved(self, block: Block, places: Mapping[Model, Found]) -> Block | None:
+        """Where the device has it; None when it has nothing of it."""
+        home = self._home(block)
+        if home is None or not places:
             return block
-        for model, at in places.items():
-            if model.holds(block.start, self.unit.models):
-                return replace(block, start=block.start + at - model.at)
-        return block
+        found = places.get(home)
+        if found is None:
+            return None
+        # a shorter model than the plan assumes: what lies behind it belongs to the next one
+        end = home.at + found.registers
+        inside = [field for field in fields_of(block) if field.end <= end]
+        if not inside:
+            return None
+        whole = block if len(inside) == _points(block) else block_of(inside)
+        return replace(whole, start=whole.start + found.at - home.at)
+
+    def _home(self, block: Block) -> Model | None:
+        """The model it lies in."""
+        models = self.unit.models if block.table is Table.HOLDING else ()
+        return next((model for model in models if model.holds(block.start, models)), None)
 
     def _ready(self, block: Block) -> Ready:
         request = read_request(self.unit.address, block.table, block.start, block.count)
@@ -121,6 +153,10 @@ class Station:
 
     def _all(self) -> Iterable[Ready]:
         return (ready for planned in self._rounds.values() for ready in planned)
+
+
+def _points(block: Block) -> int:
+    return sum(len(layer.points) for layer in block.layers)
 
 
 def _ms(seconds: float) -> int:

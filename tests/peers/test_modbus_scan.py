@@ -78,6 +78,21 @@ async def test_everybody_on_the_line_is_found_and_known_models_are_named(bus: Rs
     assert five.says == "input 0..1 = 2710 2711"
 
 
+class Unmannered:
+    """A twin of a sensor that has input registers, and is silent to anything else it is asked."""
+
+    async def ask(self, question: Question) -> bytes:
+        if question.unit != 9 or question.body[0] != 4:
+            raise DeviceFault(Reason.NO_ANSWER, "no answer")
+        return b"\x04\x02\x00\xeb" if question.body[-1] == 1 else b"\x04\x04\x00\xeb\x01\xf4"
+
+
+async def test_who_is_silent_to_what_it_does_not_know_is_found_all_the_same() -> None:
+    steps = await seen(Unmannered(), search(range(8, 11)))
+    (found,) = (step.found for step in steps if step.found)
+    assert (found.address, found.says) == (9, "input 0..1 = 00EB 01F4")
+
+
 async def test_a_scan_tries_line_settings_one_after_the_other(bus: Rs485Bus) -> None:
     async with alone(bus).asking() as asker:
         steps = await seen(asker, search([5], ["9600 8N1", "", "19200 8E1"]))
@@ -122,7 +137,7 @@ async def test_a_running_driver_tells_who_is_there_and_goes_on_reading(bus: Rs48
     async with asyncio.TaskGroup() as group:
         task = group.create_task(driver.run(sink), name="driver")
         await sink.heard()
-        found = await driver.discover(3.0)
+        found = await driver.discover(5.0)
         await sink.heard(len(sink.samples) + 2)
         task.cancel()
     assert [(one.address, one.device) for one in found] == [("2", "m"), ("5", None)]

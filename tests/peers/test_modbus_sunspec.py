@@ -15,7 +15,7 @@ from agent.prepare.profiles import Shelf
 from drivers.modbus.driver import ModbusDriver
 from drivers.modbus.plan import Line
 from drivers.modbus.profile import ModbusProfile
-from drivers.modbus.station import Station
+from drivers.modbus.station import Found, Station
 from tests.drivers.modbus import plant
 from tests.lab.mosquitto import free_port
 from tests.lab.sink import KeepingSink
@@ -87,7 +87,7 @@ async def test_the_schedule_reads_them_where_they_were_found() -> None:
         device(50000, [COMMON_65, (113, inverter_float(3210.5))]) as port,
         asyncio.TaskGroup() as group,
     ):
-        like = driver(port, "sunspec-inverter-float")
+        like = driver(port)
         task = group.create_task(like.run(sink), name="driver")
         await sink.heard()
         task.cancel()
@@ -98,16 +98,51 @@ async def test_the_schedule_reads_them_where_they_were_found() -> None:
 @pytest.mark.parametrize(
     ("base", "message"),
     [
-        (40000, "has no SunSpec model 101 to 103; it has 1, 113"),
+        (40000, "has no SunSpec model 101 to 103 or 111 to 113; it has 1, 203"),
         (100, "does not speak SunSpec: no marker at holding 40000, 50000, 0"),
     ],
 )
 async def test_a_device_of_another_kind_is_told_with_what_it_has(base: int, message: str) -> None:
-    async with device(base, [COMMON_66, (113, inverter_float(1.0))]) as port:
+    async with device(base, [COMMON_66, (203, [0] * 105)]) as port:
         with pytest.raises(DeviceFault) as caught:
             await driver(port).read("inverter", None)
     assert caught.value.reason is Reason.UNREADABLE
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize("strings", [1, 2, 4])
+async def test_a_device_tells_as_many_strings_as_it_has(strings: int) -> None:
+    mppt = [0xFFFF, 0xFFFF, 0, 0, 0, 0, strings, 0]  # scale factors 0.1 A, 0.1 V, 1 W, 1 Wh
+    for number in range(1, strings + 1):
+        mppt += [number, *([0] * 8), 80 + number, 6000 + number, 4800 + number, 1, number]
+        mppt += [0] * 6
+    chain = [COMMON_66, (103, inverter(2345)), (160, mppt), (123, [7] * 24)]
+    async with device(40000, chain) as port:
+        values = {r.point: r.value for r in await driver(port).read("inverter", None)}
+    there = {point for point in values if point.startswith("string")}
+    names = ("current", "voltage", "power", "energy")
+    assert there == {f"string{n}_{name}" for n in range(1, strings + 1) for name in names}
+    assert values["power"] == 2345
+    last = [values[f"string{strings}_{name}"] for name in names]
+    assert last == [8 + strings / 10, 600 + strings / 10, 4800 + strings, 65536 + strings]
+
+
+async def test_the_strings_of_an_inverter_in_floats_are_told_too() -> None:
+    mppt = [0, 0, 0, 0, 0, 0, 1, 0, 1, *([0] * 8), 8, 600, 4800, 0, 5, *([0] * 6)]
+    chain = [COMMON_66, (111, inverter_float(4700.5)), (160, mppt)]
+    async with device(0, chain) as port:
+        values = {r.point: r.value for r in await driver(port).read("inverter", None)}
+    assert (values["power"], values["string1_voltage"]) == (4700.5, 600)
+
+
+@pytest.mark.parametrize("number", [211, 212, 213, 214])
+async def test_a_meter_in_floats_is_read_by_the_profile_of_meters(number: int) -> None:
+    points = [0x7FC0, 0] * 62
+    points[26:28] = struct.unpack(">2H", struct.pack(">f", -2345.5))  # W, behind the header
+    async with device(50000, [COMMON_65, (number, points)]) as port:
+        (reading,) = await driver(port, "sunspec-meter").read("inverter", "power")
+    assert reading.value == -2345.5
+    assert reading.source.startswith("holding 50097 ")
 
 
 def test_models_that_moved_again_are_read_where_they_are_now() -> None:
@@ -117,7 +152,7 @@ def test_models_that_moved_again_are_read_where_they_are_now() -> None:
     (model,) = station.unit.models
     places = []
     for at in (100, 200):
-        station.relocate({model: at})
+        station.relocate(station.planned, {model: Found(at, 50)})
         places.append({point: field.at for point, field in station.fields().items()})
     assert places == [{"a": 102, "b": 12}, {"a": 202, "b": 12}]
 
@@ -126,6 +161,12 @@ def test_models_that_moved_again_are_read_where_they_are_now() -> None:
 def test_a_place_that_is_none_is_refused(written: str) -> None:
     with pytest.raises(ValueError, match="is not a SunSpec model and its place"):
         plant.profile("a: holding 0 uint16", models=written)
+
+
+def test_other_models_with_points_of_their_own_are_refused() -> None:
+    other = {"models": "6 at 10", "points": plant.points("b: holding 12 uint16")}
+    with pytest.raises(ValueError, match="'b' stands below  instead:  alone"):
+        plant.profile("a: holding 12 uint16", models="5 at 10", instead=other)
 
 
 def test_points_of_two_models_are_never_read_with_one_request() -> None:
