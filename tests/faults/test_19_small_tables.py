@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.cloud import Record
+from agent.daemon.buffer.quarantine import Quarantine
 from tests.daemon.buffer.parts import HandClock, balanced, drain, opened, powers, put
 
 FLIPS = {
@@ -82,12 +83,15 @@ async def test_one_flip_costs_nothing(tmp_path: Path, clock: HandClock, statemen
     assert {r.epoch for r in records} == {epoch}
 
 
+@pytest.mark.parametrize("where", ["in place", "set aside"])
 @pytest.mark.parametrize("statement", TWINS.values(), ids=TWINS)
 async def test_where_both_copies_are_gone_nothing_is_lost_in_silence_or_made_up(
-    tmp_path: Path, clock: HandClock, statement: str
+    tmp_path: Path, clock: HandClock, statement: str, where: str
 ) -> None:
     await written(tmp_path, clock)
     flip(tmp_path, statement)
+    if where == "set aside":
+        Quarantine(tmp_path).put_aside()
     records, lost = await delivered(tmp_path, clock)
     old = [record for record in records if record.values["power"] != "new"]
     assert len(old) + lost >= 10

@@ -110,6 +110,11 @@ class Eras:
         last = self.by_id.get(newest[0])
         self._running_ns = max(running_ns, last.running_at(newest[1]) if last else 0)
 
+    @property
+    def ran_ns(self) -> int:
+        """How long the gateway had run in its life when the store was last written."""
+        return self._running_ns
+
     def running_ns(self, now: Instant) -> int:
         """How long the gateway has run in its life."""
         era = self._current

@@ -130,18 +130,24 @@ def _judge(db: Database, row: Any, shapes: Mapping[int, Shape], found: Found) ->
         found.damaged.append(Damage(row[0], following[0] - 1 if following else None, row[3]))
 
 
+def sound(row: Any) -> bool:
+    """Whether the CRC of a row is right."""
+    *numbers, crc, body = row
+    try:
+        return bool(row_crc(numbers, body) == crc)
+    except (struct.error, TypeError):
+        return False
+
+
 def unpacked(row: Any, shapes: Mapping[int, Shape]) -> Chunk:
     """A chunk from its row.
 
     Raises:
         Damaged: the CRC is wrong, or what it vouches for makes no sense.
     """
-    *numbers, crc, body = row
-    try:
-        if row_crc(numbers, body) != crc:
-            raise Damaged(row[0])
-    except (struct.error, TypeError) as error:
-        raise Damaged(row[0]) from error
+    if not sound(row):
+        raise Damaged(row[0])
+    *numbers, _, body = row
     first, last, samples, readings, total, _, _, era, lane, codec = numbers
     entries = decode(first, codec, body, shapes)
     if len(entries) != samples:

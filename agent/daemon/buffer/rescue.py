@@ -43,6 +43,7 @@ class Old:
     Attributes:
         owed: by destination, what was not settled when it broke.
         settled: by destination.
+        unplaced: destinations of which nobody knows what they had settled.
     """
 
     last: int = 0
@@ -50,15 +51,16 @@ class Old:
     eras: list[Era] = field(default_factory=list)
     owed: dict[str, Count] = field(default_factory=dict)
     settled: dict[str, Settled] = field(default_factory=dict)
+    unplaced: list[str] = field(default_factory=list)
     rejected: list[Refused] = field(default_factory=list)
     losses: list[LossEntry] = field(default_factory=list)
     fullest: int = 0
 
     @property
     def unfinished(self) -> set[str]:
-        """The destinations that were owed something, or had refused something."""
+        """The destinations that were owed something, or may have been, or refused something."""
         owed = {name for name, count in self.owed.items() if count.samples}
-        return owed | {refused.destination for refused in self.rejected}
+        return owed | {refused.destination for refused in self.rejected} | set(self.unplaced)
 
     @classmethod
     def of(cls, head: Json) -> "Old":
@@ -73,6 +75,7 @@ class Old:
             eras=eras,
             owed={name: Count(samples, readings) for name, _, samples, readings in head["cursors"]},
             settled={name: Settled.of(0, ranges) for name, ranges, _, _ in head["cursors"]},
+            unplaced=head["unplaced"],
             rejected=[Refused(*row) for row in head["rejected"]],
             losses=_losses(head["losses"]),
             fullest=head["fullest"],
@@ -221,7 +224,7 @@ def _rescued(line: Json, old: Old, block: Progress, cursors: list[Cursor]) -> Re
         readings=sum(len(values) for _, _, _, values in entries),
         total=0,
         lane=lane,
-        era=block.eras.get(line["era"], 0),
+        era=block.eras[line["era"]],
         entries=entries,
         thinned=line["thinned"],
     )
@@ -229,7 +232,7 @@ def _rescued(line: Json, old: Old, block: Progress, cursors: list[Cursor]) -> Re
     counts: dict[str, Count] = {}
     for cursor in cursors:
         settled = old.settled.get(cursor.name)
-        if settled is None and old.settled:
+        if settled is None and old.settled and cursor.name not in old.unplaced:
             continue  # it was not there yet
         due = [e for e in entries if settled is None or e[0] - up not in settled]
         owed[cursor.name] = list(runs(e[0] for e in due))

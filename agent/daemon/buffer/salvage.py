@@ -9,6 +9,7 @@ read costs the chunks on it, not those behind it.
 
 import json
 import os
+import secrets
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -20,15 +21,18 @@ from typing import Any, TypeVar
 from agent.daemon.buffer import ledger, rows
 from agent.daemon.buffer.codec import Damaged, Shape, text_crc
 from agent.daemon.buffer.database import Database, Frame
-from agent.daemon.buffer.eras import Era
+from agent.daemon.buffer.eras import Era, Eras
 from agent.daemon.buffer.model import Chunk, Count, Cursor, LossEntry
-from agent.daemon.buffer.reading import COLUMNS, unpacked
+from agent.daemon.buffer.reading import COLUMNS, sound, unpacked
 from agent.daemon.buffer.tables import fullest
 from agent.plan import Json
 
 T = TypeVar("T")
 
 STRIDE = 16  # numbers to step over where a page cannot be read: about a chunk
+NEWEST = "select boot, last_ms from chunk order by seq desc limit 1"
+FIRST_MS, LAST_MS, ERA = 5, 6, 7  # places in COLUMNS
+TWINS = 2  # rows of one life
 WINDOW_MS = 5000  # the largest loss window there is: which one it had is not known any more
 TRIES_MAX = 1_000_000
 NICE = 10
@@ -99,7 +103,8 @@ def lines(folder: Path, after: int = 0) -> Iterator[bytes]:
         yield _line("head", **_head(wreck))
         shapes = {shape.id: shape for shape in wreck.known(rows.shapes)}
         damaged = 0
-        for chunk in _chunks(wreck, shapes, after):
+        for row in _rows(wreck, after):
+            chunk = _whole(row, shapes)
             if chunk is None:
                 damaged += 1
             else:
@@ -112,18 +117,60 @@ def _head(wreck: Wreck) -> Json:
     accepted = Count(last, readings)
     return {
         "last": last,
-        "lives": [[life.first, life.epoch, life.shift] for life in wreck.known(rows.lives)],
-        "eras": [_era(era) for era in wreck.known(rows.eras)],
+        "lives": _lives(wreck),
+        "eras": _eras(wreck),
         "cursors": [_cursor(cursor, accepted) for cursor in wreck.known(rows.cursors)],
+        "unplaced": sorted({name for names in wreck.known(_names) for name in names}),
         "rejected": [astuple(refused) for refused in wreck.known(rows.refused)],
         "fullest": 2 * wreck.fullest(),
         "losses": [_loss(key, loss) for key, loss in wreck.known(ledger.losses)],
     }
 
 
-def _era(era: Era) -> list[object]:
+def _lives(wreck: Wreck) -> list[list[object]]:
+    """The names of its samples; new ones for all of them where some are damaged.
+
+    Empty: there was one name, which the witness knows.
+    """
+    known = wreck.known(rows.lives)
+    count = sum(row[0] for row in wreck.known(lambda db: db.rows("select count(*) from life")))
+    if 2 * len(known) < count:
+        return [[1, secrets.token_hex(16), 0]] if count > TWINS else []
+    return [[life.first, life.epoch, life.shift] for life in known]
+
+
+def _names(db: Database) -> list[set[str]]:
+    """Destinations whose place nobody knows any more."""
+    known = {cursor.name for cursor in rows.cursors(db)}
+    lost = not rows.complete(db, "destination", len(known))
+    return [rows.named_cursors(db) - known] if lost else []
+
+
+def _eras(wreck: Wreck) -> list[list[object]]:
+    """What its boot clocks mean; the running time of the store's life ends here with 0."""
+    running_ns = max([0, *(meta.running_ns for meta in wreck.known(lambda db: [rows.meta(db)]))])
+    newest = next(iter(wreck.known(lambda db: db.rows(NEWEST))), (0, 0))
+    eras = Eras(wreck.known(rows.eras), running_ns, newest=(newest[0], newest[1] * 1_000_000))
+    for key, (first_ms, last_ms) in _spans(wreck, set(eras.by_id)).items():
+        eras.restore(key, first_ms * 1_000_000, last_ms * 1_000_000)
+    return [_era(era, eras.ran_ns) for era in eras.by_id.values()]
+
+
+def _spans(wreck: Wreck, known: set[int]) -> dict[int, tuple[int, int]]:
+    """Boot clock (ms) of the first and last sample of each boot that nobody knows any more."""
+    spans: dict[int, tuple[int, int]] = {}
+    if wreck.known(lambda db: [rows.complete(db, "boot", len(known))]) == [True]:
+        return spans
+    for row in _rows(wreck, 0):
+        if row is not None and sound(row) and row[ERA] not in known:
+            first_ms, last_ms = spans.get(row[ERA], (row[FIRST_MS], row[LAST_MS]))
+            spans[row[ERA]] = min(first_ms, row[FIRST_MS]), max(last_ms, row[LAST_MS])
+    return spans
+
+
+def _era(era: Era, ran_ns: int) -> list[object]:
     anchors = [[a.mono_ns, a.wall_ns, a.source] for a in era.anchors]
-    return [era.id, era.boot, era.running_ns, era.began_ns, anchors]
+    return [era.id, era.boot, era.running_ns - ran_ns, era.began_ns, anchors]
 
 
 def _cursor(cursor: Cursor, accepted: Count) -> list[object]:
@@ -136,8 +183,8 @@ def _loss(key: int, loss: LossEntry) -> list[object]:
     return [key, *astuple(loss)]
 
 
-def _chunks(wreck: Wreck, shapes: dict[int, Shape], number: int) -> Iterator[Chunk | None]:
-    """Every readable chunk, and None for each place that is not."""
+def _rows(wreck: Wreck, number: int) -> Iterator[Any]:
+    """Every readable row of a chunk behind a number, and None for each place that is not."""
     tries = 0
     highest, _ = wreck.highest()
     while tries < TRIES_MAX:
@@ -153,12 +200,12 @@ def _chunks(wreck: Wreck, shapes: dict[int, Shape], number: int) -> Iterator[Chu
         if row is None:
             return
         number = row[0]
-        yield _whole(row, shapes)
+        yield row
 
 
 def _whole(row: Any, shapes: dict[int, Shape]) -> Chunk | None:
     try:
-        return unpacked(row, shapes)
+        return unpacked(row, shapes) if row is not None else None
     except Damaged:
         return None
 
