@@ -106,6 +106,10 @@ def _remarks(name: str, found: Json) -> Iterator[str]:
     """What the table has no room for, one sentence each."""
     if found.get("message"):
         yield f"{name}: {words.sentence(found['message'], name)}."
+    if budget := found.get("budget"):
+        until = f", resets {words.moment(budget['resets_at'])}" if budget["resets_at"] else ""
+        used, allowed = words.size(budget["used_bytes"]), words.size(budget["allowed_bytes"])
+        yield f"{name}: {used} of this month's {allowed} used{until}."
     if not found["configured"] and found["waiting"]:
         yield f"{name} is not in the file any more. To let go of it:"
         yield f"   fieldpost queue drop {name}"

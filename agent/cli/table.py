@@ -10,7 +10,7 @@ GAP = 3
 COLORS = {
     "ok": "green", "OK": "green", "pass": "green",
     "late": "yellow", "waiting": "yellow", "ATTENTION": "yellow", "warn": "yellow",
-    "slow": "yellow", "rejecting": "yellow", "starting": "cyan",
+    "slow": "yellow", "rejecting": "yellow", "used-up": "yellow", "starting": "cyan",
     "lost": "red", "never": "red", "bad-data": "red", "refused": "red", "stalled": "red",
     "PROBLEM": "red", "fail": "red", "error": "red", "FAIL": "red",
 }  # fmt: skip

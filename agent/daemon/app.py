@@ -148,6 +148,7 @@ class Daemon:
         parts["rounds"] = self._rounds(gateway).run()
         parts["clock"] = Timekeeper(self._clock).run()
         parts["store"] = gateway.buffer.run()
+        parts["network"] = gateway.comeback.watch()
         parts["gaps"] = Gaps(gateway.buffer, self._clock).run()
         if gateway.plan.status.listen != "none" and not self._service.supervised:
             parts["status page"] = page.serve(gateway.plan, self._socket, self._config.parent)

@@ -8,13 +8,13 @@ from agent.clock import Clock
 from agent.daemon import parts
 from agent.daemon.buffer import Buffer
 from agent.daemon.buffer.opening import SOUND, Build
-from agent.daemon.health import Configuration, Health, Queue, Store, Surroundings
+from agent.daemon.health import Configuration, Health, Queue, Store, Surroundings, Way
 from agent.daemon.history import History
 from agent.daemon.intake import Intake
 from agent.daemon.learned import Lessons
 from agent.daemon.plans import Applied
 from agent.daemon.supervisor import Supervisor
-from agent.daemon.uplink import Uplink
+from agent.daemon.uplink import Comeback, Uplink
 from agent.daemon.vitals import Vitals
 from agent.driver import Figures, Measures
 from agent.plan import Json
@@ -56,6 +56,7 @@ class Gateway:
         self.lessons = Lessons(state, plan, clock)
         self.supervisors = dict(self._supervisors(config_dir))
         self.uplinks: dict[str, Uplink] = {}
+        self.comeback = Comeback()
         self._config_dir = config_dir
 
     async def open(self) -> None:
@@ -102,6 +103,7 @@ class Gateway:
                 delivered_total=told.delivered,
                 rejected_total=told.rejected,
                 lost_total=told.lost,
+                way=self._way(name),
             )
         return Surroundings(
             machine=self.vitals.machine,
@@ -127,6 +129,12 @@ class Gateway:
             figures=dict(self._figures()),
         )
 
+    def _way(self, name: str) -> Way:
+        uplink = self.uplinks.get(name)
+        if uplink is None:
+            return Way()
+        return Way(uplink.spending, uplink.shut_out, uplink.ends)
+
     def _figures(self) -> Iterator[tuple[str, Figures]]:
         for name, supervisor in self.supervisors.items():
             driver = supervisor.driver
@@ -146,4 +154,6 @@ class Gateway:
             outbox = self.buffer.outbox(name)
             outbox.keep(destination.keep_offline_s)
             outbox.tail.hold(destination.replay_s)
-            yield name, Uplink(destination, opens, outbox, self.health, self.clock)
+            uplink = Uplink(destination, opens, outbox, self.health, self.clock)
+            uplink.comeback = self.comeback
+            yield name, uplink

@@ -17,10 +17,11 @@ from agent.plan import Json, Plan
 from agent.prepare import checks, machine
 from agent.prepare.devices import Devices
 from agent.prepare.findings import Findings
-from agent.prepare.kinds import Compiled, DeviceInput, Replays
+from agent.prepare.kinds import Compiled, DestinationSettings, DeviceInput, Replays
 from agent.prepare.layers import override
 from agent.prepare.models import Gateway, Status
 from agent.prepare.profiles import Shelf
+from agent.prepare.quantities import Speed
 from agent.prepare.registry import Kinds, installed
 from agent.prepare.sections import Target, Wire, connections, destinations
 from agent.prepare.source import BrokenFileError, Located, read
@@ -189,8 +190,14 @@ def _destinations(
                 spec,
                 secrets,
                 settings.replay if isinstance(settings, Replays) else 0.0,
+                _allowance(settings, site.timezone),
             ),
         )
+
+
+def _allowance(settings: DestinationSettings, timezone: str) -> plan.Allowance:
+    rate = settings.rate or Speed()
+    return plan.Allowance(rate.readings, rate.bytes, settings.budget, timezone)
 
 
 def _wrong(name: str) -> plan.Device:

@@ -14,7 +14,7 @@ from agent import plan
 from agent.driver import Asker, Finder, Mark, Proof, Reads
 from agent.driver.learned import Learned
 from agent.plan import Json
-from agent.prepare.types import Interval, Margin, Number, Rate, Seconds, Switch
+from agent.prepare.types import Bytes, Interval, Margin, Number, Pace, Rate, Seconds, Switch
 
 
 class Settings(BaseModel):
@@ -162,6 +162,8 @@ class DestinationSettings(Settings):
 
     every: Interval = 60.0
     keep_offline: Seconds | None = None
+    rate: Pace | None = None
+    budget: Bytes | None = None
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from agent.prepare.refusal import refuse, text
@@ -111,6 +112,29 @@ def rate(value: Any) -> float:
     if not found:
         refuse("a value that may not change is no value", fix="write more than 0", code="range")
     return found / TIME_UNITS[unit]
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """So many readings, or bytes, a second; one of them."""
+
+    readings: float | None = None
+    bytes: float | None = None
+
+
+def speed(value: Any) -> Speed:
+    """`100/s`, `600/min` readings, or `20kB/s`, `1MB/min` on the line."""
+    amount, slash, unit = (part.strip() for part in text(value).partition("/"))
+    if not slash or unit not in TIME_UNITS:
+        fix = "write how much in which time, like 20kB/s (on the line) or 100/s (readings)"
+        refuse(f"'{text(value)}' does not say how fast", fix=fix, code="rate")
+    in_bytes = amount[-1:].isalpha()
+    found = size(amount) if in_bytes else number(amount)
+    if found <= 0:
+        fix = "leave the line out to send as fast as it goes"
+        refuse("nothing would ever be sent", fix=fix, code="range")
+    per_s = found / TIME_UNITS[unit]
+    return Speed(bytes=per_s) if in_bytes else Speed(readings=per_s)
 
 
 def between(low: int, high: int, what: str) -> Callable[[Any], int]:

@@ -12,7 +12,7 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from agent.prepare import addresses, quantities
 from agent.prepare.addresses import BundleRef, HostPort, SecretRef, SerialLine, host_port
-from agent.prepare.quantities import between
+from agent.prepare.quantities import Speed, between
 from agent.prepare.refusal import closest, refuse, text
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Margin",
     "Name",
     "Number",
+    "Pace",
     "Rate",
     "Seconds",
     "SecretName",
@@ -82,6 +83,12 @@ Rate = Annotated[
     float,
     PlainValidator(quantities.rate),
     as_text(r"^\d+(\.\d+)?\s*/\s*(ms|s|min|h|d)$", "5/s", "0.5/min"),
+]
+# readings or bytes per second
+Pace = Annotated[
+    Speed,
+    PlainValidator(quantities.speed),
+    as_text(r"^\d+(\.\d+)?\s*(kB|MB|GB|KiB|MiB|GiB)?\s*/\s*(ms|s|min|h|d)$", "20kB/s", "100/s"),
 ]
 # a key that the technician chose
 Name = Annotated[

@@ -74,6 +74,14 @@ class Connection(Model):
     by_device: dict[str, Cost] = Field(default_factory=dict)
 
 
+class Budget(Model):
+    """What a destination may cost in this month; without a clock nobody knows when that ends."""
+
+    used_bytes: int
+    allowed_bytes: int
+    resets_at: str | None
+
+
 class Destination(Model):
     """One cloud and what waits for it."""
 
@@ -87,6 +95,10 @@ class Destination(Model):
     rejected_1h: int
     lost_total: int
     stored_partly_total: int
+    certificate_expires_at: str | None
+    server_certificate_expires_at: str | None
+    budget: Budget | None
+    shut_out: dict[str, str]
 
 
 class Store(Model):

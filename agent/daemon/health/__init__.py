@@ -12,6 +12,7 @@ from agent.daemon.health.facts import (
     Surroundings,
     Throttling,
     Trial,
+    Way,
 )
 from agent.daemon.health.journal import Event, Journal
 from agent.daemon.health.report import Problem, Report
@@ -35,4 +36,5 @@ __all__ = [
     "Surroundings",
     "Throttling",
     "Trial",
+    "Way",
 ]

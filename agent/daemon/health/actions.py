@@ -10,7 +10,6 @@ _ACTIONS: Mapping[str, str] = {
     Cause.CONNECTION_GONE: (
         "Look at the plug of the adapter, the USB hub and the cable; for TCP at host and switch"
     ),
-    Cause.AGENT_DOWN: "Look at the power of the gateway: fieldpost log",
     Cause.NEVER_ANSWERED: "Check address, line and wiring: fieldpost scan",
     Reason.NO_ANSWER: (
         "Others on this wire answer, so look at this device: power, address, A/B wires"

@@ -32,7 +32,6 @@ class DestinationHealth:
         self.failure: FieldpostError | None = None
         self.refusal: str | None = None
         self.beat_failure: FieldpostError | None = None
-        self.certificate_expires_ns: int | None = None
         self._failed_s = now_s
         self._next_try_s: float | None = None
         self._beat_s: float | None = None
@@ -115,6 +114,13 @@ class DestinationHealth:
 
     def state(self, now_s: float, queue: Queue) -> DestinationState:
         """Its word; the first that fits."""
+        if queue.way.used_up:
+            return DestinationState.USED_UP
+        found = self._state(now_s, queue)
+        well = found not in (DestinationState.STALLED, DestinationState.WAITING)
+        return DestinationState.REFUSED if well and queue.way.shut_out else found
+
+    def _state(self, now_s: float, queue: Queue) -> DestinationState:
         if queue.readings and self._stalled(now_s) and not self._shut_out:
             return DestinationState.STALLED
         if self.failure:

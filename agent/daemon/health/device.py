@@ -99,10 +99,6 @@ class DeviceHealth:
             self._hour.add(at_s, fault.reason)
             self.point_faults[point] = fault
 
-    def agent_was_down(self, now_s: float, for_s: float) -> None:
-        """Nobody read it for so long before this start."""
-        self._day.add(now_s, Cause.AGENT_DOWN, for_s)
-
     def account(self, now_s: float, *, connection_gone: bool) -> None:
         """Book the time since the last call as up or down."""
         state = self.state(now_s)

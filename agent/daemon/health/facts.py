@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agent.cloud import Ends
+from agent.daemon.uplink.budget import Spending
 from agent.driver import Figures
+from agent.errors import FieldpostError
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,27 @@ class Configuration:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """What the lane to one destination knows of its way.
+
+    Attributes:
+        spending: of the month's budget; None where there is none.
+        shut_out: accounts that are not let in while others are, and why.
+        ends: when certificates run out.
+    """
+
+    spending: Spending | None = None
+    shut_out: Mapping[str, FieldpostError] = field(default_factory=dict)
+    ends: Ends = field(default_factory=Ends)
+
+    @property
+    def used_up(self) -> bool:
+        """Whether only what is urgent goes until the next month."""
+        spending = self.spending
+        return spending is not None and spending.used_bytes >= spending.allowed_bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """What waits for one destination, and what became of the rest.
 
@@ -130,6 +154,7 @@ class Queue:
     delivered_total: int = 0
     rejected_total: int = 0
     lost_total: int = 0
+    way: Way = field(default_factory=Way)
 
 
 @dataclass(frozen=True, slots=True)

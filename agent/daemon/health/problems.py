@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from agent.cloud import Misconfigured
+from agent.daemon.health import spending
 from agent.daemon.health.connection import ConnectionHealth
 from agent.daemon.health.destination import DestinationHealth
 from agent.daemon.health.device import DeviceHealth
@@ -13,8 +14,6 @@ from agent.daemon.health.words import DestinationState, DeviceState, Status
 from agent.driver import ConnectionState, DeviceFault, Reason
 
 BLUETOOTH = "bluetooth"
-CERTIFICATE_DAYS = (30, 14, 7)  # a warning at each of them
-DAY_NS = 86_400_000_000_000
 _SILENT = (DeviceState.LATE, DeviceState.LOST, DeviceState.NEVER)
 _WIRE = {
     Reason.NO_ANSWER: 4, Reason.DAMAGED: 5, Reason.REFUSED: 6, Reason.UNREADABLE: 7,
@@ -31,8 +30,9 @@ _CONNECTION = {ConnectionState.GONE: 1, ConnectionState.BUSY: 2, ConnectionState
 _DESTINATION = {
     DestinationState.WAITING: "FP-U01", DestinationState.REFUSED: "FP-U02",
     DestinationState.REJECTING: "FP-U03", DestinationState.STALLED: "FP-U04",
-    DestinationState.SLOW: "FP-U05",
+    DestinationState.SLOW: "FP-U05", DestinationState.USED_UP: "FP-U09",
 }  # fmt: skip
+_KEEPING = (DestinationState.WAITING, DestinationState.REFUSED, DestinationState.USED_UP)
 _QUIET_WIRE = ("nobody answers", "Look at the wire: A/B swapped, `line:`, plug of the adapter")
 _QUIET_TEXT = {
     BLUETOOTH: ("no sensor is heard", "Look at the adapter: fieldpost doctor bluetooth"),
@@ -117,31 +117,10 @@ def of_destination(
         yield Problem("FP-U06", Status.FAIL, "destination", "losing", name, message, action)
     if state in _DESTINATION:
         message, advice = _destination_text(destination, state, queue, now_s)
-        if state in (DestinationState.WAITING, DestinationState.REFUSED):
+        if state in _KEEPING:
             message += f" {_kept(queue, room_s)}"
         code = "FP-U07" if isinstance(destination.failure, Misconfigured) else _DESTINATION[state]
         yield Problem(code, Status.WARN, "destination", state, name, message, advice)
-
-
-def of_certificate(destination: DestinationHealth, wall_ns: int) -> Iterator[Problem]:
-    """A certificate that runs out, or has."""
-    name, expires_ns = destination.destination.name, destination.certificate_expires_ns
-    if expires_ns is None:
-        return
-    days = (expires_ns - wall_ns) // DAY_NS
-    if days > CERTIFICATE_DAYS[0]:
-        return
-    status = Status.FAIL if days < 0 else Status.WARN
-    message = (
-        f"{name}: its certificate has expired."
-        if days < 0
-        else (f"{name}: its certificate runs out in {days} days.")
-    )
-    # at 30, 14 and 7 days it is another event, and so it is said again
-    passed = (mark for mark in reversed(CERTIFICATE_DAYS) if days <= mark)
-    word = "certificate-expired" if days < 0 else f"certificate-{next(passed)}"
-    action = "Renew it in the portal, then: fieldpost enroll"
-    yield Problem("FP-U08", status, "destination", word, name, message, action)
 
 
 def of_check(check: Check) -> Iterator[Problem]:
@@ -180,8 +159,8 @@ def _destination_text(
             check,
         ),
         DestinationState.REFUSED: (
-            failure.message if failure else "the key is not accepted",
-            "Look in the portal whether this gateway is active",
+            failure.message if failure else spending.shut_out(queue.way),
+            spending.mend(queue.way) or "Look in the portal whether this gateway is active",
         ),
         DestinationState.REJECTING: (
             refusals,
@@ -195,8 +174,14 @@ def _destination_text(
             f"the backlog grows although data is acknowledged: {figure(queue.readings)} readings",
             "Read less often, or deliver faster: fieldpost queue",
         ),
+        DestinationState.USED_UP: (
+            f"only alarms are sent, {spending.used(queue.way)}",
+            spending.RAISE,
+        ),
     }
     message, action = texts[state]
+    if state is DestinationState.USED_UP:
+        return _said(name, message), action  # whatever failed before: this is the reason now
     return _said(name, message), (failure.action if failure else None) or action
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 from agent import __version__
 from agent.clock import iso
-from agent.daemon.health import score, wire
+from agent.daemon.health import score, spending, wire
 from agent.daemon.health.facts import Machine, Surroundings
 from agent.daemon.health.journal import Event
 from agent.daemon.health.report import (
@@ -196,7 +196,7 @@ def _connection(found: ConnectionReport, figures: Figures | None) -> Json:
 
 
 def _destination(report: Report, found: DestinationReport) -> Json:
-    expires_ns = found.certificate_expires_ns
+    way = found.queue.way
     return {
         "kind": found.destination.kind,
         "state": found.state,
@@ -207,7 +207,7 @@ def _destination(report: Report, found: DestinationReport) -> Json:
             None if found.last_ack_s is None else report.now_s - found.last_ack_s, 1
         ),
         "waiting_readings": found.queue.readings,
-        "oldest_at": iso(found.queue.oldest_ns) if found.queue.oldest_ns else None,
+        "oldest_at": _iso(found.queue.oldest_ns),
         "drain_s": None if found.drain_s is None else round(found.drain_s),
         "next_try_s": None if found.next_try_s is None else round(found.next_try_s),
         "rate_per_s": _round(found.rate_per_s, 3),
@@ -217,7 +217,10 @@ def _destination(report: Report, found: DestinationReport) -> Json:
         "lost_total": found.queue.lost_total,
         "stored_partly_total": found.partly_total,
         "requests_total": dict(found.requests_total),
-        "certificate_expires_at": iso(expires_ns) if expires_ns else None,
+        "certificate_expires_at": _iso(way.ends.own),
+        "server_certificate_expires_at": _iso(way.ends.server),
+        "budget": spending.as_json(way.spending),
+        "shut_out": {account: why.message for account, why in way.shut_out.items()},
     }
 
 
@@ -279,6 +282,10 @@ def _wall(report: Report, at_s: float | None) -> str | None:
     if at_s is None:
         return None
     return iso(report.wall_ns - int((report.now_s - at_s) * 1e9))
+
+
+def _iso(wall_ns: int | None) -> str | None:
+    return None if wall_ns is None else iso(wall_ns)
 
 
 def _round(value: float | None, digits: int) -> float | None:

@@ -89,7 +89,6 @@ class DestinationReport:
     rate_per_s: float
     partly_total: int
     requests_total: Mapping[str, int]
-    certificate_expires_ns: int | None = None
     message: str | None = None
     action: str | None = None
 

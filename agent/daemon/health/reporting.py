@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent import plan
-from agent.daemon.health import machine, problems, score
+from agent.daemon.health import machine, problems, score, spending
 from agent.daemon.health.connection import ConnectionHealth
 from agent.daemon.health.destination import DestinationHealth
 from agent.daemon.health.device import DeviceHealth
@@ -95,7 +95,8 @@ class Reporter:
             queue = around.queues.get(name, Queue())
             state = destination.state(now_s, queue)
             found += problems.of_destination(destination, state, queue, now_s, room_s)
-            found += problems.of_certificate(destination, wall_ns)
+            found += spending.of_budget(name, queue.way)
+            found += spending.of_certificates(name, queue.way.ends, wall_ns)
         for check in checks:
             found += problems.of_check(check)
         return found
@@ -174,7 +175,6 @@ def _destination(
         rate_per_s=destination.rate_per_s(now_s),
         partly_total=destination.partly_total,
         requests_total=dict(destination.requests_total),
-        certificate_expires_ns=destination.certificate_expires_ns,
         message=found.message if found else None,
         action=found.action if found else None,
     )

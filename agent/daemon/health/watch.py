@@ -114,16 +114,6 @@ class Health:
         """A heartbeat was answered, or was not."""
         self._destinations[destination].beat(self._clock.monotonic_s(), error)
 
-    def certificate(self, destination: str, expires_ns: int | None) -> None:
-        """When a destination's certificate runs out, wall time."""
-        self._destinations[destination].certificate_expires_ns = expires_ns
-
-    def agent_was_down(self, for_s: float) -> None:
-        """Nobody read the devices for so long before this start, seconds."""
-        now_s = self._clock.monotonic_s()
-        for device in self._devices.values():
-            device.agent_was_down(now_s, for_s)
-
     def look(self, around: Surroundings) -> None:
         """Book the time that passed and say what has changed; to be called every `LOOK_S`."""
         now_s = self._clock.monotonic_s()

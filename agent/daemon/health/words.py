@@ -34,6 +34,7 @@ class DestinationState(StrEnum):
     REJECTING = "rejecting"
     STALLED = "stalled"
     SLOW = "slow"
+    USED_UP = "used-up"  # this month's budget
 
 
 class Component(StrEnum):
@@ -52,7 +53,6 @@ class Cause(StrEnum):
     NEW = "new"
     OUTAGES = "outages"
     CONNECTION_GONE = "connection_gone"
-    AGENT_DOWN = "agent_down"
     NEVER_ANSWERED = "never_answered"
     CLEAN = "clean"
     FRESH = "fresh"

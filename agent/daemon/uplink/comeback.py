@@ -40,8 +40,19 @@ class Comeback:
     ) -> None:
         self._jitter_s = jitter_s
         self._routes = routes or routes_now
-        self._known: frozenset[str] | None = None
         self._pausing: set[_Pause] = set()
+        self._somebody = asyncio.Event()
+
+    async def watch(self) -> None:
+        """Look at the routes while somebody pauses, until cancelled."""
+        known = self._routes()
+        while True:
+            await self._somebody.wait()
+            now = self._routes()
+            if now - known:
+                self.heard()
+            known = now
+            await asyncio.sleep(LOOK_S)
 
     def heard(self) -> None:
         """Somebody answered who had not."""
@@ -69,21 +80,19 @@ class Comeback:
         loop = asyncio.get_running_loop()
         end_s, pause = loop.time() + seconds, _Pause(deaf_until_s)
         self._pausing.add(pause)
+        self._somebody.set()
         try:
-            while (left_s := end_s - loop.time()) > 0:
-                self._look()
-                if await _within(pause.woken, min(LOOK_S, left_s)):
-                    most_s = 0.0 if pause.asked else min(end_s - loop.time(), self._jitter_s)
-                    await asyncio.sleep(random.uniform(0.0, max(0.0, most_s)))  # noqa: S311 -- spreads requests, guards nothing
-                    return True
+            async with asyncio.timeout(seconds):
+                await pause.woken.wait()
+        except TimeoutError:
+            return False
         finally:
             self._pausing.discard(pause)
-        return False
-
-    def _look(self) -> None:
-        before, self._known = self._known, self._routes()
-        if before is not None and self._known - before:
-            self.heard()
+            if not self._pausing:
+                self._somebody.clear()
+        most_s = 0.0 if pause.asked else min(end_s - loop.time(), self._jitter_s)
+        await asyncio.sleep(random.uniform(0.0, max(0.0, most_s)))  # noqa: S311 -- spreads requests, guards nothing
+        return True
 
 
 def routes_now() -> frozenset[str]:
@@ -102,11 +111,3 @@ def _lines(file: Path) -> list[str]:
         return file.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
         return []  # no such family here
-
-
-async def _within(woken: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            return await woken.wait()
-    except TimeoutError:
-        return False

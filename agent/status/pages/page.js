@@ -11,7 +11,7 @@ const SHAPES = {
 };
 const LOOKS = {
   ok: "ok", pass: "ok", starting: "idle", off: "idle", late: "warn", "bad-data": "warn", warn: "warn",
-  waiting: "warn", slow: "warn", rejecting: "warn", quiet: "warn", busy: "warn",
+  waiting: "warn", slow: "warn", "used-up": "warn", rejecting: "warn", quiet: "warn", busy: "warn",
   lost: "fail", never: "fail", refused: "fail", stalled: "fail", gone: "fail", fail: "fail",
 };
 const WORDS = { pass: "OK", warn: "ATTENTION", fail: "PROBLEM" };
@@ -217,6 +217,7 @@ function clouds() {
     !d.last_ack_at ? "nothing acknowledged yet" : agoOf(d.last_ack_at) < 2 ? "acknowledged just now" : `acknowledged ${span(agoOf(d.last_ack_at))} ago`,
     d.waiting_readings && d.state === "ok" ? `${number(d.waiting_readings)} readings on their way` : d.waiting_readings ? `${number(d.waiting_readings)} readings wait${d.oldest_at ? `, oldest ${span(agoOf(d.oldest_at))}` : ""}` : "nothing waits",
     d.next_try_s !== null ? `next try in ${span(d.next_try_s)}` : d.waiting_readings && d.drain_s > 5 ? `sent in about ${span(d.drain_s)}` : null,
+    d.budget ? `${bytes(d.budget.used_bytes)} of ${bytes(d.budget.allowed_bytes)} of this month used` : null,
     d.lost_total ? `${number(d.lost_total)} readings lost` : null,
   ], d.kind)));
 }

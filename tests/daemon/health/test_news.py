@@ -1,9 +1,10 @@
 """What is said: one sentence per change of state, repetitions counted, an end told too."""
 
-from agent.cloud import Misconfigured, Unreachable
-from agent.daemon.health import Configuration, Power, Queue, Store, Surroundings
+from agent.cloud import Ends, Misconfigured, Unauthorized, Unreachable
+from agent.daemon.health import Configuration, Power, Queue, Store, Surroundings, Way
 from agent.daemon.health.journal import KEPT, Event, Journal, fields
 from agent.daemon.health.words import Status
+from agent.daemon.uplink.budget import Spending
 from agent.driver import ConnectionState, DeviceFault, Reason
 from tests.daemon.health.bakery import CARD, MACHINE, Bakery, ObedientClock, device
 
@@ -116,7 +117,8 @@ def test_a_wrong_address_has_its_own_code() -> None:
 
 def test_a_certificate_is_said_at_thirty_fourteen_and_seven_days_and_when_it_has_expired() -> None:
     bakery = Bakery(destinations={"platform": "tesaiot"})
-    bakery.health.certificate("platform", bakery.clock.wall_ns + 31 * 86_400 * 10**9)
+    ends = Ends(own=bakery.clock.wall_ns + 31 * 86_400 * 10**9)
+    bakery.has(platform=Queue(way=Way(ends=ends)))
     for _ in range(33):
         bakery.speaks("meter")
         bakery.health.look(bakery.around)
@@ -128,6 +130,52 @@ def test_a_certificate_is_said_at_thirty_fourteen_and_seven_days_and_when_it_has
         "platform: its certificate runs out in 7 days.",
         "platform: its certificate has expired.",
     ]
+
+
+def test_the_certificate_of_a_server_is_told_when_nobody_renewed_it() -> None:
+    bakery = Bakery(destinations={"platform": "tesaiot"})
+    ends = Ends(server=bakery.clock.wall_ns + 3 * 86_400 * 10**9)
+    bakery.has(platform=Queue(way=Way(ends=ends)))
+    bakery.speaks("meter")
+    assert bakery.codes == []
+    bakery.clock.go(2 * 86_400)
+    bakery.speaks("meter")
+    assert bakery.codes == ["FP-U11"]
+
+
+def spent(share: float) -> Queue:
+    # the day before December begins in UTC
+    spending = Spending(int(share * 500_000_000), 500_000_000, 1_796_083_200_000_000_000)
+    return Queue(readings=40, way=Way(spending=spending))
+
+
+def test_a_budget_is_told_at_eighty_percent_and_when_it_is_used_up() -> None:
+    bakery = Bakery(destinations={"platform": "tesaiot"})
+    bakery.speaks("meter")
+    for share, codes, state in (
+        (0.79, [], "starting"), (0.8, ["FP-U10"], "starting"), (1.0, ["FP-U09"], "used-up"),
+    ):  # fmt: skip
+        bakery.has(platform=spent(share))
+        assert bakery.codes == codes
+        assert bakery.cloud("platform") == state
+    [problem] = bakery.health.report(bakery.around).problems
+    assert problem.message == (
+        "platform: only alarms are sent, 500 MB of this month's 500 MB are used; the next month "
+        "begins at 2026-12-01 00:00 UTC. Readings are kept: 40 so far."
+    )
+    assert problem.action is not None
+    assert "budget" in problem.action
+
+
+def test_an_account_that_is_shut_out_is_named_while_the_others_go_on() -> None:
+    bakery = Bakery(destinations={"platform": "tesaiot"})
+    bakery.speaks("meter")
+    why = Unauthorized("x.example does not accept the credentials (401)", action="is it active?")
+    bakery.has(platform=Queue(readings=3, way=Way(shut_out={"cold-02": why})))
+    bakery.health.delivered("platform", 10)
+    [problem] = bakery.health.report(bakery.around).problems
+    assert (problem.code, problem.action) == ("FP-U02", "is it active?")
+    assert "account cold-02 is not let in" in problem.message
 
 
 def test_the_machine_and_the_configuration_are_checked_too() -> None:

@@ -110,16 +110,6 @@ def test_a_point_that_always_fails_costs_its_share_and_not_the_whole_device() ->
     assert bakery.said == ["meter: refuses to read input 5000 (illegal address)."]
 
 
-def test_time_in_which_the_agent_was_down_counts_as_time_unread() -> None:
-    bakery = Bakery()
-    bakery.health.agent_was_down(600)
-    bakery.speaks("meter")
-    bakery.runs(600, "meter")
-    part = bakery.health.report(bakery.around).devices["meter"].parts[Component.UPTIME]
-
-    assert (score.cut(part.value), part.reason) == (0.5, "agent_down")
-
-
 def test_an_outage_is_forgotten_after_a_day() -> None:
     bakery = Bakery()
     bakery.runs(3600)
