@@ -51,6 +51,7 @@ class Point:
         change_per_s: the fastest change that can be true; a faster one is not delivered.
         deadband: delivered only when it differs from what was delivered last by more than this;
             None: every value is delivered.
+        deadband_share: the same as a share of what was delivered last; the larger of both counts.
         silence_s: with a deadband: delivered at least this often, seconds.
     """
 
@@ -63,6 +64,7 @@ class Point:
     wraps_at: float | None = None
     change_per_s: float | None = None
     deadband: float | None = None
+    deadband_share: float = 0.0
     silence_s: float | None = None
 
 

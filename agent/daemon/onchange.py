@@ -23,7 +23,7 @@ class OnChange:
 
     def __init__(self, points: Mapping[str, plan.Point]) -> None:
         self._points = {
-            name: (spec.deadband, _patience_ns(spec))
+            name: (spec.deadband, spec.deadband_share, _patience_ns(spec))
             for name, spec in points.items()
             if spec.deadband is not None
         }
@@ -52,8 +52,8 @@ class OnChange:
         rule, sent = self._points.get(point), self._sent.get(point)
         if rule is None or sent is None:
             return True
-        deadband, patience_ns = rule
-        return at_ns - sent[1] >= patience_ns or _differs(value, sent[0], deadband)
+        deadband, share, patience_ns = rule
+        return at_ns - sent[1] >= patience_ns or _differs(value, sent[0], deadband, share)
 
 
 def _patience_ns(spec: plan.Point) -> float:
@@ -62,7 +62,7 @@ def _patience_ns(spec: plan.Point) -> float:
     return (silence_s - (spec.every_s or 0.0) / 2) * NS
 
 
-def _differs(value: Value, before: Value, deadband: float) -> bool:
+def _differs(value: Value, before: Value, deadband: float, share: float) -> bool:
     if isinstance(value, str) or isinstance(before, str) or isinstance(value, bool):
         return value != before
-    return abs(value - before) > deadband
+    return abs(value - before) > max(deadband, share * abs(before))

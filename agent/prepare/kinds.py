@@ -14,7 +14,7 @@ from agent import plan
 from agent.driver import Asker, Finder, Mark, Proof, Reads
 from agent.driver.learned import Learned
 from agent.plan import Json
-from agent.prepare.types import Bytes, Interval, Margin, Number, Pace, Rate, Seconds, Switch
+from agent.prepare.types import Bytes, Deadband, Interval, Number, Pace, Rate, Seconds, Switch
 
 
 class Settings(BaseModel):
@@ -31,7 +31,7 @@ class PointOverride(Settings):
     min: Number | None = None
     max: Number | None = None
     max_change: Rate | None = None
-    deadband: Margin | None = None
+    deadband: Deadband | None = None
     silence: Interval | None = None
 
 

@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from agent import plan
 from agent.prepare.kinds import DeviceInput, PointOverride, Settings
-from agent.prepare.types import Interval, Margin, Number, Rate, Switch, refuse
+from agent.prepare.types import Deadband, Interval, Margin, Number, Rate, Switch, refuse
 
 SILENCE_S: Final = 900.0  # a point that is sent on change is sent this often at least
 
@@ -24,7 +24,7 @@ class PointSettings(Settings):
     min: Number | None = None
     max: Number | None = None
     max_change: Rate | None = None
-    deadband: Margin | None = None
+    deadband: Deadband | None = None
     silence: Interval | None = None
     counter: Switch = False
     wraps_at: Margin | None = None
@@ -81,6 +81,7 @@ def point_of(
         counter=point.counter,
         wraps_at=point.wraps_at,
         change_per_s=override.max_change or point.max_change,
-        deadband=(deadband or 0.0) if on_change else None,
+        deadband=(deadband.absolute if deadband else 0.0) if on_change else None,
+        deadband_share=deadband.share if deadband else 0.0,
         silence_s=(silence_s or SILENCE_S) if on_change else None,
     )

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from agent.prepare.refusal import refuse, text
 
@@ -100,6 +100,26 @@ def margin(value: Any) -> float:
     if found < 0:
         refuse(f"{text(value)} is below zero", fix="write it without the minus", code="range")
     return found
+
+
+class Band(NamedTuple):
+    """How far a value may move before it is worth sending; the larger of both counts.
+
+    Attributes:
+        absolute: in the unit of the point.
+        share: of the value that was sent last.
+    """
+
+    absolute: float
+    share: float = 0.0
+
+
+def band(value: Any) -> Band:
+    """`0.5` in the unit of the point, or `2%` of the value that was sent last."""
+    written = text(value)
+    if not written.endswith("%"):
+        return Band(margin(value))
+    return Band(0.0, margin(written.removesuffix("%").strip()) / 100)
 
 
 def rate(value: Any) -> float:

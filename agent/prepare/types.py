@@ -20,6 +20,7 @@ __all__ = [
     "BundleName",
     "BundleRef",
     "Bytes",
+    "Deadband",
     "HostPort",
     "Interval",
     "Mac",
@@ -77,6 +78,12 @@ Number = Annotated[
 # not below zero, in the unit of what it belongs to
 Margin = Annotated[
     float, PlainValidator(quantities.margin), WithJsonSchema({"type": ["number", "string"]})
+]
+# how far a value may move before it is sent, in its unit or in percent of itself
+Deadband = Annotated[
+    quantities.Band,
+    PlainValidator(quantities.band),
+    WithJsonSchema({"type": ["number", "string"], "examples": ["0.5", "2%"]}),
 ]
 # per second, in the unit of what it belongs to
 Rate = Annotated[

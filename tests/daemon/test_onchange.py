@@ -51,6 +51,12 @@ async def test_only_what_left_its_deadband_is_sent_and_others_pass() -> None:
     assert await road.reads(power=106, voltage=230) == {"power": 106, "voltage": 230}
 
 
+async def test_a_deadband_in_percent_is_of_what_was_sent_last() -> None:
+    road = Road(power=plan.Point("W", deadband=0.0, deadband_share=0.02, silence_s=9999.0))
+    sent = [await road.reads(power=value) for value in (1000, 1020, 1021, 1040, -1000, -1019, 0, 1)]
+    assert [values["power"] for values in sent if values] == [1000, 1021, -1000, 0, 1]
+
+
 async def test_a_slow_drift_is_sent_too() -> None:
     road = Road(power=plan.Point("W", deadband=5.0, silence_s=9999.0))
     sent = [await road.reads(power=100 + 2 * n) for n in range(7)]

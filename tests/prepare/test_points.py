@@ -47,8 +47,17 @@ def test_one_of_deadband_and_silence_brings_the_other() -> None:
     assert (quiet.deadband, quiet.silence_s) == (0.0, 3600.0)
 
 
+@pytest.mark.parametrize("written", ["2%", "2 %", "2.0%"])
+def test_a_deadband_may_be_a_share_of_the_value(written: str) -> None:
+    found = point(deadband=written)
+    assert (found.deadband, found.deadband_share) == (0.0, 0.02)
+    assert point({"deadband": "3"}, deadband=written).deadband_share == 0.0
+
+
 def test_a_deadband_below_zero_is_refused() -> None:
     assert "is below zero" in refusal(deadband="-1")
+    assert "is below zero" in refusal(deadband="-1%")
+    assert refusal(deadband="%")
 
 
 def test_the_technicians_word_goes_before_the_profiles() -> None:
