@@ -15,8 +15,6 @@ import pytest
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from agent.clock import SystemClock
-from agent.daemon.plans import NoPlanError, Plans
 from agent.prepare.compile import prepare
 from agent.prepare.report import human
 from agent.prepare.source import BrokenFileError, parse_text
@@ -117,24 +115,6 @@ def test_a_name_that_yaml_would_read_as_something_else_stays_as_it_is_written(
         plan = prepare(site.config, offline=True, environment={}).plan
         assert plan is not None
         assert plan.site.name == name
-
-
-BOMBS = [each for each in REFUSED if each.name in ("alias bomb", "half a file")]
-
-
-@pytest.mark.timeout(30)
-@pytest.mark.parametrize("bomb", BOMBS, ids=lambda each: each.name)
-async def test_a_start_runs_the_last_good_plan(bomb: Document, tmp_path: Path) -> None:
-    site = Site(tmp_path, 1883)
-    plans = Plans(site.config, site.state, SystemClock())
-    good = await plans.obtain()
-    site.config.write_bytes(_bytes(bomb.text))
-    kept = await plans.obtain()
-    assert kept.plan == good.plan
-    assert kept.rejected is not None
-    assert PLACED.match(kept.rejected[kept.rejected.index("gateway.yaml") :])
-    with pytest.raises(NoPlanError, match=r"gateway\.yaml:\d+:\d+: error: "):
-        await Plans(site.config, tmp_path / "fresh", SystemClock()).obtain()
 
 
 @pytest.mark.timeout(60)
