@@ -13,6 +13,7 @@ from agent.plan import Json
 WORDS: Mapping[str, str] = {"pass": "OK", "warn": "ATTENTION", "fail": "PROBLEM"}
 WELL = frozenset({"ok", "starting", "off"})  # states that need nobody
 MIB = 1 << 20
+FOR_EVER_YEARS = 50  # beyond, other parts of a card fail first
 
 COLUMNS = (
     Column("DEVICE", least=10, most=20),
@@ -32,6 +33,7 @@ def overview(snapshot: Json, courses: Mapping[str, str]) -> str:
     """
     status, devices = snapshot["status"], snapshot["devices"]
     lines = [_headline(status), *_cloud(status["destinations"]), *_gateway(status["machine"])]
+    lines += _wear(status["machine"].get("card"))
     if devices:
         rows = [_row(device, courses) for device in devices.values()]
         columns = COLUMNS if courses else COLUMNS[:-1]
@@ -100,6 +102,28 @@ def _card(card: Json | None) -> str:
     if card["read_only"]:
         return f"card {word('fail')}: read-only"
     return f"card {words.share(card['free_bytes'] / card['total_bytes'])} free"
+
+
+def _wear(card: Json | None) -> Iterator[str]:
+    """What is written in a day and how long the card takes it; nothing until it was measured."""
+    written, ours, years, endurance = (
+        (card or {}).get(name)
+        for name in ("written_bytes_day", "agent_written_bytes_day", "projected_life_years",
+                     "assumed_endurance_bytes")
+    )  # fmt: skip
+    if not written and not ours:
+        return
+    items = [f"{words.size(written)} written a day"] if written else []
+    items += [f"{words.size(ours)} a day by fieldpost"] if ours else []
+    if years and endurance:
+        items.append(f"lasts {_years(years)} if made for {words.size(endurance)}")
+    yield from wrapped("wear", items)
+
+
+def _years(years: float) -> str:
+    if years >= FOR_EVER_YEARS:
+        return f"over {FOR_EVER_YEARS} years"
+    return words.amount(round(years), "year") if years >= 1 else "less than a year"
 
 
 def _states(machine: Json) -> Iterator[str]:

@@ -74,8 +74,8 @@ def screen_unit(unit: str | None) -> str:
 
 def size(count: float) -> str:
     """Bytes in powers of 1000: `1.3 MB`."""
-    for word in ("B", "kB", "MB", "GB"):
-        if count < 1000 or word == "GB":  # noqa: PLR2004 - a thousand is a thousand
+    for word in ("B", "kB", "MB", "GB", "TB"):
+        if count < 1000 or word == "TB":  # noqa: PLR2004 - a thousand is a thousand
             break
         count /= 1000
     return (

@@ -33,7 +33,7 @@ class Vitals:
     Args:
         state: the state directory; its file system is "the card".
         watch: the clock whose steps are counted.
-        written_bytes: what our own commits wrote since the start.
+        written_bytes: what our commits wrote since the start, where the kernel does not count it.
         root: where `proc` and `sys` are.
     """
 
@@ -46,7 +46,7 @@ class Vitals:
     ) -> None:
         self._state = state
         self._clock = watch
-        self._ours = written_bytes
+        self._commits = written_bytes
         self._root = root
         self._began_s = watch.monotonic_s()
         self._day = window.day(self._began_s)
@@ -167,10 +167,16 @@ class Vitals:
             return None
         self._day.add(now_s, key, max(0, total - self._totals.get(key, total)))
         self._totals[key] = total
-        observed_s = self._day.observed_s(now_s)
-        if observed_s < RATE_AFTER_S:
+        if self._day.observed_s(now_s) < RATE_AFTER_S:
             return None
-        return int(self._day.sum(now_s, key) / observed_s * DAY_S)
+        return round(self._day.rate(now_s, key) * DAY_S)
+
+    def _ours(self) -> int:
+        """Bytes this process had written to the card: far more than its commits hold (proc(5))."""
+        lines = (self._text("proc/self/io") or "").splitlines()
+        counts = dict(line.split(": ", 1) for line in lines if ": " in line)
+        written = counts.get("write_bytes", "")
+        return int(written) if written.isdecimal() else self._commits()
 
     def _written(self) -> int | None:
         """Bytes written to the whole block device: field 7 of its `stat`, in sectors."""

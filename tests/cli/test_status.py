@@ -45,6 +45,24 @@ def test_the_screen_of_a_bakery(fieldpost: Fieldpost) -> None:
     assert max(len(line) for line in said.out.splitlines()) <= 80
 
 
+def test_what_the_card_has_to_take_is_told_once_it_was_measured(
+    twin: Twin, fieldpost: Fieldpost
+) -> None:
+    card = snapshot(twin)["status"]["machine"]["card"]
+    card |= {"written_bytes_day": 1_190_000_000, "agent_written_bytes_day": 960_000_000}
+    card |= {"projected_life_years": 23.0, "assumed_endurance_bytes": 10_000_000_000_000}
+    assert (
+        "wear      1.2 GB written a day   960 MB a day by fieldpost\n"
+        "          lasts 23 years if made for 10 TB\n"
+    ) in fieldpost("status").out
+    card |= {"written_bytes_day": None, "projected_life_years": None}
+    assert "wear      960 MB a day by fieldpost\n" in fieldpost("status").out
+    card |= {"written_bytes_day": 90_000_000, "projected_life_years": 304.0}
+    assert "lasts over 50 years if made for 10 TB" in fieldpost("status").out
+    card |= {"written_bytes_day": 90_000_000_000, "projected_life_years": 0.3}
+    assert "lasts less than a year if made for 10 TB" in fieldpost("status").out
+
+
 def test_programs_get_the_whole_snapshot(fieldpost: Fieldpost) -> None:
     said = fieldpost("status", "--json")
     assert said.json == {"schema": "fieldpost.status/1", **bakery.snapshot()}

@@ -113,6 +113,27 @@ def test_wear_is_projected_from_what_is_written_once_an_hour_was_seen(board: Boa
     )
 
 
+def test_what_we_write_is_what_the_kernel_counts_not_what_commits_hold(board: Board) -> None:
+    for hour in range(3):
+        board.has("proc/self/io", f"rchar: 7\nwrite_bytes: {hour * 40_000_000}\nsyscw: 1\n")
+        board.written += 1000
+        board.vitals.look()
+        board.clock.go(3600)
+    card = board.vitals.look().card
+
+    assert card.agent_written_bytes_day == pytest.approx(2 * 40_000_000 / 3 * 24, rel=0.01)
+
+
+def test_after_days_the_rate_is_that_of_the_last_one(board: Board) -> None:
+    """A sliding day is up to an hour longer than a day; the rate must not be."""
+    for minute in range(0, 3000, 5):
+        board.clock.go(300)
+        board.disk(minute * 1000)
+        card = board.vitals.look().card
+
+    assert card.written_bytes_day == pytest.approx(1000 * 512 * 1440, rel=0.01)
+
+
 def test_a_step_of_the_wall_clock_is_counted_and_slewing_is_not(board: Board) -> None:
     board.vitals.look()
     board.clock.step_wall(0.5)
