@@ -39,6 +39,26 @@ async def test_an_old_copy_begins_a_new_epoch_and_says_what_may_be_missing(
     assert lost == {"rolled_back": 2}
 
 
+async def test_without_its_witness_an_old_copy_gives_a_number_twice(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    """The control: the store alone cannot know that it is old."""
+    async with opened(tmp_path, clock) as buffer:
+        await put(buffer, clock, 1)
+    shutil.copytree(tmp_path / "buffer", tmp_path / "copy")
+    async with opened(tmp_path, clock) as buffer:
+        await put(buffer, clock, 2)
+        told = (await take(buffer.outbox("cloud")))[-1]
+    shutil.rmtree(tmp_path / "buffer")
+    (tmp_path / "copy").rename(tmp_path / "buffer")
+    (tmp_path / "witness").unlink()
+    async with opened(tmp_path, clock) as buffer:
+        await put(buffer, clock, "after")
+        again = (await take(buffer.outbox("cloud")))[-1]
+    assert (again.epoch, again.seq) == (told.epoch, told.seq)
+    assert again.values != told.values
+
+
 async def test_a_card_in_another_board_begins_a_new_epoch(tmp_path: Path, clock: HandClock) -> None:
     async def started(board: bytes) -> str:
         build = Build(made, replace(frame_of(SITE), hardware=board))

@@ -12,6 +12,7 @@ import pytest
 
 from agent.errors import BusyError
 from tests.daemon.buffer.parts import HandClock, opened, powers, put, take
+from tests.faults.loose import Shared, built
 
 HOLD = """
 import sqlite3, sys, time
@@ -55,6 +56,17 @@ async def test_a_second_daemon_is_told_so_and_the_first_is_undisturbed(
                 pass
         await put(buffer, clock, 2)
         assert powers(await take(buffer.outbox("cloud"))) == [1, 2]
+
+
+async def test_without_the_exclusive_lock_an_operator_takes_what_was_accepted(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    """The control: what the lock below is for."""
+    async with opened(tmp_path, clock, build=built(Shared)) as buffer:
+        await put(buffer, clock, 1, 2)
+        with closing(sqlite3.connect(tmp_path / "buffer" / "buffer.db", timeout=0)) as db:
+            assert db.execute("select count(*) from chunk").fetchone() > (0,)
+            db.execute("delete from chunk")
 
 
 async def test_an_operators_sqlite_is_locked_out(tmp_path: Path, clock: HandClock) -> None:

@@ -31,6 +31,7 @@ WAL_BYTES = 8 << 20  # a checkpoint leaves 4 MB of it; a large commit needs more
 PAGES_MIN = 64
 EXILE = Frame(pages=4096, window_ms=5000, ballast_bytes=0, hardware=bytes(8))  # 16 MB of RAM
 SET_ASIDE = {Trouble.DAMAGED, Trouble.UNREADABLE}
+PASSING = {Trouble.BROKEN, *SET_ASIDE}  # a page that could not be read once looks damaged, too
 BESIDE = "beside"  # where we work while a newer version's store waits untouched
 
 
@@ -162,7 +163,7 @@ class Opening:
             try:
                 return await self._made(store, self.home, now)
             except sqlite3.Error as error:
-                if kind_of(error) not in {Trouble.BROKEN, Trouble.UNREADABLE}:
+                if kind_of(error) not in PASSING:
                     raise
         return await self._made(store, self.home, now)
 
