@@ -1,7 +1,6 @@
 """The conversation on one line: one exchange at a time, people first, three tries for noise."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import TracebackType
@@ -100,10 +99,18 @@ class Bus:
             DriverError: the line was lost.
         """
         ask = Ask(request, unit.timeout_s, unit.gap_s)
-        for _ in range(NOISE_TRIES - 1):
-            with contextlib.suppress(Damaged):
-                return await self._answer(unit, ask, first=first)
-        return await self._answer(unit, ask, first=first)
+        tries = NOISE_TRIES
+        while True:
+            try:
+                heard = await self._exchange(unit, ask, first=first)
+            except Damaged:
+                tries -= 1
+                if not tries:
+                    raise
+            else:
+                talked_s = len(heard.answered) * self._character_s
+                self.measured.answered(unit.device, heard.took_s, talked_s)
+                return heard
 
     async def tell(self, unit: Unit, request: Request) -> Heard:
         """One write to one unit, never repeated.
@@ -136,12 +143,6 @@ class Bus:
                 await self._wire.open()
         finally:
             self._turns.give()
-
-    async def _answer(self, unit: Unit, ask: Ask, *, first: bool) -> Heard:
-        heard = await self._exchange(unit, ask, first=first)
-        talked_s = len(heard.answered) * self._character_s
-        self.measured.answered(unit.device, heard.took_s, talked_s)
-        return heard
 
     async def _exchange(self, unit: Unit, ask: Ask, *, first: bool) -> Heard:
         if not self._turns.take_at_once():
