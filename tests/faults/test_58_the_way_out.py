@@ -7,7 +7,9 @@ a destination that is gone stays through starts and kills until the destination 
 lets go of it; and what was read while the way was cut goes out when the file is mended.
 """
 
+import asyncio
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import pytest
 
 from tests.lab.mosquitto import free_port
 from tests.lab.scripted import Scripted
-from tests.lab.whole import CONFIGURATION, Archive, Whole, ending, until, whole
+from tests.lab.whole import CONFIGURATION, ENDS_S, Archive, Whole, ending, whole
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -28,20 +30,23 @@ def with_attic(port: int) -> str:
     return CONFIGURATION.replace("status", ATTIC.replace("ATTIC", str(port)))
 
 
-def held(site: Whole) -> dict[str, Any]:
-    found: dict[str, Any] = site.client.call("queue")["destinations"].get("attic", {})
+async def held(site: Whole) -> dict[str, Any]:
+    queue = await site.ask("queue")
+    found: dict[str, Any] = queue["destinations"].get("attic", {})
     return found
 
 
-def waiting(site: Whole) -> int:
-    samples: int = (held(site).get("waiting") or {"samples": 0})["samples"]
-    return samples
+async def waits(site: Whole, true: Callable[[int], bool]) -> None:
+    """Until so many samples wait for the attic."""
+    async with asyncio.timeout(ENDS_S):
+        while not true(((await held(site)).get("waiting") or {"samples": 0})["samples"]):
+            await asyncio.sleep(0.05)
 
 
 async def until_attic_has_to_wait(site: Whole) -> None:
     with ending(site.start()) as daemon:
-        await until(lambda: site.snapshot() is not None)
-        await until(lambda: waiting(site) >= ENOUGH)
+        await site.until(bool)
+        await waits(site, lambda samples: samples >= ENOUGH)
         await site.stop(daemon)
 
 
@@ -70,8 +75,8 @@ async def test_what_waits_for_a_removed_destination_stays_until_it_is_back(
         async with Scripted(archive) as attic:
             site.configure(with_attic(attic.port))
             with ending(site.start()) as daemon:
-                await until(lambda: site.snapshot() is not None)
-                await until(lambda: bool(archive.kept) and waiting(site) <= 3)
+                await site.until(lambda _: bool(archive.kept))
+                await waits(site, lambda samples: samples <= 3)
                 await site.stop(daemon)
         missing = [n for n in site.meter.served if n < before - 2 and n not in archive.counts()]
     assert (missing == []) is (build == "sound")
@@ -84,11 +89,11 @@ async def test_a_person_lets_go_of_it_and_the_ledger_has_it(tmp_path: Path) -> N
         site.configure()
         with ending(site.start()) as daemon:
             await site.fresh(1)
-            assert held(site)["configured"] is False
-            assert waiting(site) >= ENOUGH
-            gone = site.client.call("queue.drop", {"destination": "attic", "what": "all"})
-            after = held(site)
+            before = await held(site)
+            gone = await site.ask("queue.drop", destination="attic", what="all")
+            after = await held(site)
             assert await site.drained(daemon) == []
+    assert (before["configured"], before["waiting"]["samples"] >= ENOUGH) == (False, True)
     assert gone["forgotten"] is True
     assert after["waiting"] is None
     assert [(line["reason"], line["readings"]) for line in after["lost"]] == [
@@ -104,20 +109,15 @@ async def test_an_edit_that_cuts_the_way_out_is_named_and_costs_nothing(tmp_path
         cut = CONFIGURATION.replace("{cloud}", str(free_port()))
         site.configure(cut)
         with ending(site.start()) as daemon:
-            await until(lambda: _state(site) == "waiting")
-            assert "127.0.0.1" in str(site.snapshot())
-            await until(lambda: _keeper(site)["waiting_readings"] >= ENOUGH)
+            told = await site.until(lambda told: _keeper(told)["waiting_readings"] >= ENOUGH)
+            assert _keeper(told)["state"] == "waiting"
+            assert "127.0.0.1" in _keeper(told)["message"]
             assert await site.stop(daemon) == 0
         site.configure()
         with ending(site.start()) as daemon:
             assert await site.drained(daemon) == []
 
 
-def _keeper(site: Whole) -> dict[str, Any]:
-    snapshot = site.snapshot()
-    found: dict[str, Any] = snapshot["status"]["destinations"]["keeper"] if snapshot else {}
+def _keeper(told: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = told["status"]["destinations"]["keeper"]
     return found
-
-
-def _state(site: Whole) -> str | None:
-    return _keeper(site).get("state")
