@@ -1,9 +1,11 @@
 """In-memory twins of the rooms around the uplink and the supervisor."""
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from agent.cloud import Batch, Limits, Receipt, Record
 from agent.daemon.buffer import Lane, Waiting
@@ -86,7 +88,9 @@ class ListOutbox:
         chosen = [r for s, r in sorted(self.held.items()) if self._lane(s) is lane]
         if self.held_back:
             return None
-        return Batch(chosen[: limits.records]) if chosen else None
+        readings = list(accumulate(len(r.values) for r in chosen))
+        fit = max(1, bisect_right(readings, limits.readings))
+        return Batch(chosen[: min(fit, limits.records)]) if chosen else None
 
     def _lane(self, seq: int) -> Lane:
         if seq in self.urgent_seqs:
