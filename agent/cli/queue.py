@@ -1,14 +1,15 @@
 """`fieldpost queue`: what waits for each cloud, what was refused, what was given up."""
 
+import textwrap
 from collections.abc import Iterator
 
 import click
 
 from agent.cli import words
 from agent.cli.queue_export import export
-from agent.cli.queue_held import drop, rejected, replay
+from agent.cli.queue_held import drop, rejected, replay, try_now
 from agent.cli.session import Session
-from agent.cli.table import Column, table
+from agent.cli.table import WIDTH, Column, table
 from agent.cli.verb import verb
 from agent.plan import Json
 
@@ -22,6 +23,7 @@ COLUMNS = (
     Column("REFUSED"),
     Column("LOST"),
 )
+INDENT = "   "
 NONE = "none"
 REMOVED = "removed"
 DAY = 10  # characters of a moment that are its day
@@ -70,13 +72,17 @@ def show(session: Session) -> None:
     rows = [_row(name, one, found["time"]) for name, one in destinations.items()]
     session.write(table(COLUMNS, rows) if rows else "No clouds are configured.")
     for name, one in destinations.items():
-        for line in _remarks(name, one):
-            session.write(line)
+        for remark in _remarks(name, one):
+            session.write(remark if remark.startswith(INDENT) else _folded(remark))
     session.write(_room(store))
 
 
-for _command in (show, rejected, replay, drop, export):
+for _command in (show, rejected, replay, try_now, drop, export):
     queue.add_command(_command)
+
+
+def _folded(remark: str) -> str:
+    return textwrap.fill(remark, WIDTH, subsequent_indent=INDENT, break_on_hyphens=False)
 
 
 def _row(name: str, found: Json, now: str) -> list[str]:
@@ -87,13 +93,20 @@ def _row(name: str, found: Json, now: str) -> list[str]:
     return [
         name,
         found.get("state", REMOVED),
-        words.spaced(waiting["readings"]) if waiting["readings"] else NONE,
+        _amount(waiting),
         words.age(words.seconds_between(oldest, now)) if oldest else NONE,
         _rate(found.get("rate_per_s")),
         words.age(found.get("last_ack_age_s")),
         words.spaced(refused),
         words.spaced(lost),
     ]
+
+
+def _amount(waiting: Json) -> str:
+    """`1 240, 9.0 kB`: as much as it takes on the card."""
+    if not waiting["readings"]:
+        return NONE
+    return f"{words.spaced(waiting['readings'])}, {words.size(waiting['bytes'])}"
 
 
 def _rate(per_s: float | None) -> str:
@@ -105,7 +118,9 @@ def _rate(per_s: float | None) -> str:
 def _remarks(name: str, found: Json) -> Iterator[str]:
     """What the table has no room for, one sentence each."""
     if found.get("message"):
-        yield f"{name}: {words.sentence(found['message'], name)}."
+        again = found.get("next_try_s")
+        then = f" Next try in {words.age(again)}." if again else ""
+        yield f"{name}: {words.sentence(found['message'], name)}.{then}"
     if budget := found.get("budget"):
         until = f", resets {words.moment(budget['resets_at'])}" if budget["resets_at"] else ""
         used, allowed = words.size(budget["used_bytes"]), words.size(budget["allowed_bytes"])

@@ -9,7 +9,7 @@ from agent.cloud import Record
 from agent.daemon.buffer import Backlog, Held, LostLine, SetAside
 from agent.daemon.conversation import Peer, StreamVerb, Verb
 from agent.daemon.gateway import Gateway
-from agent.errors import ValidationError
+from agent.errors import NotFoundError, ValidationError
 from agent.plan import Json
 from agent.sample import Value
 
@@ -31,13 +31,20 @@ class QueueVerbs:
             "queue": Verb(Role.VIEWER, self.queue),
             "queue.rejected": Verb(Role.OPERATOR, self.rejected, status=True),
             "queue.replay": Verb(Role.OPERATOR, self.replay, changes=True),
+            "queue.try": Verb(Role.OPERATOR, self.try_now),
             "queue.drop": Verb(Role.ADMIN, self.drop, changes=True),
             "queue.export": StreamVerb(Role.OPERATOR, self.export, patient=True),
         }
 
-    async def queue(self, _args: Json, _peer: Peer) -> Json:
-        """What waits, what was refused and what was lost, for each cloud the store knows."""
+    async def queue(self, _args: Json, peer: Peer) -> Json:
+        """What waits, what was refused and what was lost, for each cloud the store knows.
+
+        For people to the moment; a page that looks again and again must not cost the card a
+        commit each time, and sees what was answered up to ten seconds ago.
+        """
         views = self.gateway.buffer.views
+        if not peer.status:
+            await views.settle()
         held, lost = await views.held(), await views.lost()
         backlogs = await views.backlogs()
         status = self.gateway.snapshot()["status"]
@@ -61,6 +68,9 @@ class QueueVerbs:
         views = self.gateway.buffer.views
         await views.settle()
         held = await views.held()
+        if name and name not in held and name not in self.gateway.buffer.facts().destinations:
+            message = f"There is no destination '{name}'."
+            raise NotFoundError(message, action="fieldpost queue shows all of them")
         rows = await views.newest(name, limit, skip)
         total = sum(each.count.samples for known, each in held.items() if name in ("", known))
         return {"total": total, "rejected": [self._refused(row) for row in rows]}
@@ -71,6 +81,12 @@ class QueueVerbs:
         wanted = None if ids is None else [_id(one) for one in ids]
         count = await self.gateway.buffer.requeue.replay(_text(args, "destination"), wanted)
         return {"samples": count.samples, "readings": count.readings}
+
+    async def try_now(self, _args: Json, _peer: Peer) -> Json:
+        """Whoever pauses after a failure tries at once; a wish of the cloud to wait is kept."""
+        for uplink in self.gateway.uplinks.values():
+            uplink.try_now()
+        return {"destinations": list(self.gateway.uplinks)}
 
     async def drop(self, args: Json, _peer: Peer) -> Json:
         """Give up what is held for a `destination`; `what`: `waiting`, `rejected`, or both."""

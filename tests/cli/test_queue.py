@@ -15,11 +15,12 @@ from tests.cli.conftest import Fieldpost
 from tests.cli.twin import Twin
 
 SCREEN = """\
-CLOUD      STATE     WAITING   OLDEST   RATE   LAST OK   REFUSED   LOST
-platform   waiting   1 240     12 min   none   12 min    3         120
-scada      ok        none      none     21/s   4 s       0         0
-old        removed   80        2 d      none   -         0         6
-platform: api.example.com cannot be reached.
+CLOUD      STATE     WAITING         OLDEST   RATE   LAST OK   REFUSED   LOST
+platform   waiting   1 240, 9.0 kB   12 min   none   12 min    3         120
+scada      ok        none            none     21/s   4 s       0         0
+old        removed   80, 9.0 kB      2 d      none   -         0         6
+platform: api.example.com cannot be reached (Connection refused). Readings are
+   kept: 1 240 so far, room for 31 d. Next try in 2 min.
 platform: 2 refused samples, 1 of them going again:
    fieldpost queue rejected platform
 platform: 120 readings lost, given up by hand,
@@ -62,7 +63,9 @@ def lost(readings: int, reason: str, *, since: str | None, exact: bool = True) -
 @pytest.fixture
 def store(twin: Twin) -> Twin:
     away = bakery.destination(754.0, "waiting") | {
-        "message": "platform: api.example.com cannot be reached."
+        "message": "platform: api.example.com cannot be reached (Connection refused). Readings are"
+        " kept: 1 240 so far, room for 31 d.",
+        "next_try_s": 125,
     }
     waiting = {
         "samples": 620,

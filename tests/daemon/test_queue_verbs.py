@@ -11,10 +11,11 @@ import orjson
 import pytest
 
 from agent import plan
-from agent.client import Client
+from agent.client import Client, Role
 from agent.cloud import Batch, Limits, Receipt
 from agent.daemon.buffer import Lane
 from agent.daemon.buffer.opening import Build
+from agent.daemon.conversation import Peer
 from agent.daemon.gateway import Gateway
 from agent.daemon.plans import Applied
 from agent.daemon.queue_verbs import QueueVerbs
@@ -101,6 +102,27 @@ async def test_the_queue_shows_what_waits_was_refused_and_was_lost(plant: Plant)
     assert (lost["reason"], lost["readings"], lost["exact"]) == ("dropped_by_operator", 3, True)
     assert lost["from"] < lost["to"]
     assert {"state", "last_ack_at", "rate_per_s", "configured"} <= set(found["archive"])
+
+
+async def test_what_was_refused_a_moment_ago_is_counted_for_people_and_costs_a_page_no_commit(
+    plant: Plant,
+) -> None:
+    await plant.accept(1, 2)
+    await plant.refuse("platform", "no such device")
+    commits = plant.gateway.buffer.facts().commits
+    page = Peer(1, 1, Role.VIEWER, status=True)
+    queue = QueueVerbs(plant.gateway).queue
+    assert (await queue({}, page))["destinations"]["platform"]["rejected"] is None
+    assert plant.gateway.buffer.facts().commits == commits
+    found = await plant.client.call("queue")
+    assert found["destinations"]["platform"]["rejected"]["samples"] == 1
+    assert found["destinations"]["platform"]["waiting"]["samples"] == 1
+
+
+async def test_what_a_cloud_refused_that_nobody_knows_is_a_mistake(plant: Plant) -> None:
+    with pytest.raises(NotFoundError, match="no destination 'nope'"):
+        await plant.client.call("queue.rejected", {"destination": "nope"})
+    assert (await plant.client.call("queue.rejected", {"destination": "archive"}))["total"] == 0
 
 
 async def test_refused_samples_are_listed_newest_first_and_in_parts(plant: Plant) -> None:
