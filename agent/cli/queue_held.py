@@ -86,6 +86,21 @@ def replay(session: Session, **options: Unpack[Replayed]) -> None:
         session.write("Nothing of that is set aside: fieldpost queue rejected")
 
 
+@verb("try", example="fieldpost queue try")
+def try_now(session: Session) -> None:
+    """Try every cloud at once that is waited for, instead of when its pause is over.
+
+    For the moment when the cable is back or a key was renewed. A cloud that asked us to wait is
+    left in peace.
+    """
+    found = session.client.call("queue.try")
+    if session.json:
+        session.document("queue.try", found)
+        return
+    names = ", ".join(found["destinations"])
+    session.write(f"Tried now: {names}. See: fieldpost status" if names else "No clouds.")
+
+
 @verb("drop", example="sudo fieldpost queue drop platform\nsudo fieldpost queue drop old --yes")
 @click.argument("destination")
 @click.option("--waiting", "what", flag_value="waiting", help="Only what was not sent yet.")

@@ -3,12 +3,16 @@
 import asyncio
 import random
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 from agent.cloud import Unauthorized, Unreachable
+from agent.daemon.conversation import Peer, Verb
+from agent.daemon.queue_verbs import QueueVerbs
 from agent.daemon.uplink.comeback import Comeback, routes_now
 from agent.daemon.uplink.retry import Retry
 from agent.errors import FieldpostError
+from tests.daemon.test_queue_verbs import Plant
 from tests.lab.hurry import hurried
 
 OUTAGE_S = 1800.0
@@ -141,3 +145,19 @@ def test_whoever_asks_for_peace_or_for_a_person_is_left_alone() -> None:
 def test_the_routes_of_this_machine_are_read_without_what_changes_by_itself() -> None:
     assert routes_now() == routes_now()
     assert all("/" in route for route in routes_now())
+
+
+async def test_a_person_may_ask_for_a_try_at_once(tmp_path: Path) -> None:
+    """Through the verb behind `fieldpost queue try`."""
+    plant = Plant(tmp_path)
+    await plant.gateway.open()
+    pausing = plant.gateway.comeback.pause(60.0, float("inf"))
+    asked = QueueVerbs(plant.gateway).verbs()["queue.try"]
+    assert isinstance(asked, Verb)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        task = group.create_task(pausing, name="pause")
+        await asyncio.sleep(0.01)
+        found = await asked.answer({}, Peer(0, 0, 0))
+    assert task.result()
+    assert found == {"destinations": ["platform", "archive"]}
+    await plant.gateway.buffer.close()

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from agent.plan import Point
 from agent.prepare.kinds import DeviceInput, DeviceSettings, ProfileSettings
 from agent.prepare.points import PointSettings, point_of
+from agent.prepare.quantities import Speed, speed
 from tests.drivers.modbus import plant
 
 
@@ -34,6 +36,27 @@ def test_a_point_of_which_nothing_is_said_is_always_sent() -> None:
 )
 def test_a_rate_says_how_much_in_which_time(written: str, per_s: float) -> None:
     assert point(max_change=written).change_per_s == pytest.approx(per_s)
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("100/s", Speed(readings=100.0)),
+        ("600 / min", Speed(readings=10.0)),
+        ("20kB/s", Speed(bytes=20_000.0)),
+        ("1.2 MB/min", Speed(bytes=20_000.0)),
+    ],
+)
+def test_a_rate_is_readings_or_bytes_on_the_line(written: str, found: Speed) -> None:
+    assert speed(written) == found
+
+
+@pytest.mark.parametrize("written", ["100", "20kB", "0/s", "0kB/s", "20 furlongs/s", "kB/s"])
+def test_a_rate_that_says_too_little_is_explained(written: str) -> None:
+    with pytest.raises(PydanticCustomError) as caught:
+        speed(written)
+    assert caught.value.context is not None
+    assert caught.value.context["fix"]
 
 
 @pytest.mark.parametrize("written", ["5", "5/", "/s", "fast", "5 per s", "-1/s", "0/s", "5/sec"])

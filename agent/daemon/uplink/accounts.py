@@ -55,6 +55,10 @@ class Accounts:
             self._choose(cloud)
         return bool(due)
 
+    def hurry(self) -> None:
+        """Let all of them be tried again with the next look."""
+        self._until_s = dict.fromkeys(self._until_s, 0.0)
+
     def _choose(self, cloud: Divided) -> None:
         out = frozenset(self._until_s)
         if out != self._out:

@@ -103,6 +103,11 @@ class Uplink:
         """Accounts that are not let in while others are, and why."""
         return self._accounts.reasons
 
+    def try_now(self) -> None:
+        """A person wants to know: pauses end, and accounts that are shut out are asked again."""
+        self._accounts.hurry()
+        self.comeback.ask()
+
     async def run(self, vitals: Callable[[], Vitals]) -> None:
         """Carry until cancelled."""
         cloud = await self._opened()
