@@ -19,7 +19,7 @@ from tests.faults.clouds import http
 from tests.lab.scripted import Scripted, echo
 
 DEADLINE_S = 1.0
-HANGING = ("hangs-1.test", "hangs-2.test", "hangs-3.test")
+HANGING = ("hangs-1.test", "hangs-2.test")
 ANSWERING = ("good.test", "half.test", "gone.test")
 
 
