@@ -1,12 +1,17 @@
 """One lane: when it sends, in which order, and what it tells health."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 from agent.clock import SystemClock
-from agent.cloud import Cloud, Limits, Unreachable, Vitals
+from agent.cloud import Cloud, Limits, Place, Unreachable, Vitals
+from agent.cloud.http.client import HttpClient
+from agent.cloud.http.destination import HttpCloud, Plan
+from agent.cloud.knock import knock
+from agent.cloud.tls import context
 from agent.daemon.uplink import Uplink
 from agent.errors import FieldpostError
 from agent.plan import Destination
@@ -170,3 +175,24 @@ async def test_a_heartbeat_that_finds_the_memory_gone_is_enough() -> None:
         await until(lambda: cloud.delivered == [1])
         cloud.forgotten = True
         await until(lambda: cloud.delivered == [1, 1])
+
+
+async def test_a_wrong_port_is_named_before_there_is_anything_to_send() -> None:
+    with socket.socket() as taken:  # bound and not listening: whoever knocks is refused
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        cloud = HttpCloud("gw", Plan("x"), HttpClient(f"http://127.0.0.1:{port}/in", context()))
+        report = Reported()
+        async with running(cloud, ListOutbox(), report):
+            await until(lambda: bool(report.beats))
+    [error] = report.beats
+    assert error is not None
+    assert "cannot be reached (Connection refused)" in error.message
+
+
+async def test_nobody_is_blamed_for_a_silence_or_for_being_there() -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    assert await knock(Place("127.0.0.1", port, None)) is None
+    server.close()
+    assert isinstance(await knock(Place("127.0.0.1", port, None)), Unreachable)

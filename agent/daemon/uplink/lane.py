@@ -9,17 +9,27 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
 
 from agent import logging
 from agent.clock import Clock
-from agent.cloud import Batch, Beats, Certified, Cloud, Ends, Forgets, Receipt, Vitals
+from agent.cloud import (
+    Batch,
+    Beats,
+    Certified,
+    Cloud,
+    Ends,
+    Forgets,
+    Placed,
+    Receipt,
+    Vitals,
+)
 from agent.daemon.buffer import Lane, Outbox
 from agent.daemon.uplink.accounts import Accounts
 from agent.daemon.uplink.allowance import Allowance
 from agent.daemon.uplink.budget import Spending
 from agent.daemon.uplink.comeback import Comeback
 from agent.daemon.uplink.delivery import Delivery
+from agent.daemon.uplink.presence import Presence, Report
 from agent.daemon.uplink.retry import Retry
 from agent.errors import FieldpostError
 from agent.plan import Destination
@@ -32,28 +42,6 @@ USED_UP = "the budget of this month is used up"
 LOOK_S = 1.0  # how often a lane that waits for its time looks whether a batch is full
 SELDOM_S = 5.0  # how often one that waits for others looks whether it may go on
 ORDER = (Lane.URGENT, Lane.LIVE, Lane.BACKLOG)
-
-
-class Report(Protocol):
-    """What health wants to know of a lane."""
-
-    def delivered(self, destination: str, readings: int, partly: int = 0) -> None:
-        """So many readings were received."""
-        ...
-
-    def refused(self, destination: str, readings: int, reason: str) -> None:
-        """So many readings were judged and set aside."""
-        ...
-
-    def destination_failed(
-        self, destination: str, error: FieldpostError, next_try_s: float | None
-    ) -> None:
-        """It cannot be reached, or does not let us in; the next try is known."""
-        ...
-
-    def beat(self, destination: str, error: FieldpostError | None) -> None:
-        """A heartbeat was answered, or was not."""
-        ...
 
 
 class Uplink:
@@ -85,7 +73,7 @@ class Uplink:
         self._clock = clock
         self._allowance = Allowance(destination.allows, outbox, clock)
         self._accounts = Accounts(clock)
-        self._in_outage = False
+        self._in_outage = self._asked = False
         self._due_at_s = 0.0
         self.comeback = Comeback()
         self.every_s = destination.every_s
@@ -112,12 +100,17 @@ class Uplink:
         """Carry until cancelled."""
         cloud = await self._opened()
         self._look_at(cloud)
+        name = self._destination.name
+        presence = Presence(name, self._report, self._allowance, self._recall)
         try:
             async with asyncio.TaskGroup() as group:
-                name = self._destination.name
                 group.create_task(self._carry(cloud), name=f"uplink {name}")
                 if isinstance(cloud, Beats):
-                    group.create_task(self._beat(cloud, vitals), name=f"heartbeat {name}")
+                    beating = presence.beat(cloud, vitals, self.comeback)
+                    group.create_task(beating, name=f"heartbeat {name}")
+                elif isinstance(cloud, Placed):
+                    knocking = presence.knock(cloud.place, lambda: self._asked)
+                    group.create_task(knocking, name=f"knock {name}")
         finally:
             self._allowance.used(cloud, 0)
             self._allowance.save()
@@ -178,6 +171,7 @@ class Uplink:
                     await self._outbox.urgent()
 
     def _may_go(self, urgent: bool) -> bool:  # noqa: FBT001 - asked by the delivery
+        self._asked = True
         return urgent or not self._allowance.used_up
 
     async def _until_allowed(self, cloud: Cloud) -> None:
@@ -248,29 +242,6 @@ class Uplink:
     def _look_at(self, cloud: object) -> None:
         if isinstance(cloud, Certified):
             self.ends = cloud.ends
-
-    async def _beat(self, cloud: Beats, vitals: Callable[[], Vitals]) -> None:
-        """Tell the destination that we live; a refused heartbeat never stops telemetry."""
-        failed = False
-        while True:
-            if not self._allowance.used_up:
-                failed = await self._beaten(cloud, vitals(), failed=failed)
-            await asyncio.sleep(cloud.beat_every_s)
-
-    async def _beaten(self, cloud: Beats, vitals: Vitals, *, failed: bool) -> bool:
-        """One heartbeat; returns whether it failed, `failed` is what the one before did."""
-        try:
-            await cloud.beat(vitals)
-        except FieldpostError as error:
-            self._report.beat(self._destination.name, error)
-            return True
-        finally:
-            self._allowance.used(cloud, 0)
-        self._report.beat(self._destination.name, None)
-        self._recall(cloud)
-        if failed:
-            self.comeback.heard()
-        return False
 
 
 def _judged(receipt: Receipt) -> Receipt:
