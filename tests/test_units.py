@@ -110,10 +110,16 @@ def test_the_daemons_unit_leaves_out_what_would_blind_or_bind_it(key: str) -> No
     assert not [line for line in lines("fieldpost.service") if line.startswith(f"{key}=")]
 
 
-def test_the_daemon_sees_configured_classes_of_devices_only() -> None:
+def test_the_daemon_sees_serial_ports_only_also_those_that_are_plugged_in_later() -> None:
     allowed = [line for line in lines("fieldpost.service") if line.startswith("DeviceAllow=")]
-    assert allowed
-    assert all("tty" in line or "serial" in line for line in allowed)
+    # the kernel knows the names ttyUSB (188) and ttyACM (166) only once there was an adapter
+    assert sorted(allowed) == [
+        "DeviceAllow=char-166 rw",
+        "DeviceAllow=char-188 rw",
+        "DeviceAllow=char-ttyAMA rw",
+        "DeviceAllow=char-ttyS rw",
+        "DeviceAllow=char-ttymxc rw",
+    ]
 
 
 def test_the_daemon_does_not_wait_for_a_network() -> None:

@@ -6,7 +6,7 @@ import os
 import select
 import termios
 
-import serial  # type: ignore[import-untyped]  # pyserial has no types
+import serial.rs485  # type: ignore[import-untyped]  # pyserial has no types
 
 from agent.driver import ConnectionState, DriverError, gone, not_opened
 from drivers.modbus.plan import SerialPort
