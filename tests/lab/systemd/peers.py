@@ -74,4 +74,5 @@ async def main(folder: Path) -> None:
     await ModbusTcpServer([device], address=("127.0.0.1", METER)).serve_forever()
 
 
-asyncio.run(main(Path(sys.argv[1])))
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
