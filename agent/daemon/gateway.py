@@ -103,6 +103,7 @@ class Gateway:
                 delivered_total=told.delivered,
                 rejected_total=told.rejected,
                 lost_total=told.lost,
+                given_up_total=sum(told.lost_by_reason.values()),
                 way=self._way(name),
             )
         return Surroundings(

@@ -33,13 +33,13 @@ HELD_BY_SOCKET = 2_000_000  # bytes: what kernel and transport may hold of a str
 class Plant:
     """A gateway with two clouds that nobody carries to."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, site: plan.Site = SITE) -> None:
         clouds = {
             name: plan.Destination(name, "http", "agent.cloud.http:open_cloud", 10.0, None, {})
             for name in ("platform", "archive")
         }
         origin = plan.Origin("0", {})
-        running = plan.Plan(1, origin, replace(SITE, may_lose_s=0.01), {}, {}, clouds)
+        running = plan.Plan(1, origin, replace(site, may_lose_s=0.01), {}, {}, clouds)
         self.clock = HandClock()
         self.gateway = Gateway(Applied(1, 0, running), folder, folder, self.clock, Build(made))
         self.path = folder / "s"
@@ -117,6 +117,24 @@ async def test_what_was_refused_a_moment_ago_is_counted_for_people_and_costs_a_p
     found = await plant.client.call("queue")
     assert found["destinations"]["platform"]["rejected"]["samples"] == 1
     assert found["destinations"]["platform"]["waiting"]["samples"] == 1
+
+
+async def test_a_store_that_is_full_and_takes_nothing_new_is_a_failure(tmp_path: Path) -> None:
+    plant = Plant(tmp_path, replace(SITE, buffer_bytes=1_000_000, when_full="refuse-new"))
+    gateway = plant.gateway
+    await gateway.open()
+    for _ in range(80):
+        gateway.health.look(gateway.surroundings())
+        await plant.accept(*(os.urandom(2000).hex() for _ in range(5)))
+        await gateway.buffer.look_after()
+    gateway.health.look(gateway.surroundings())
+    status = gateway.snapshot()["status"]
+    problems = status["health"]["problems"]
+    await gateway.buffer.close()
+    assert status["health"]["status"] == "fail"
+    said = [problem["message"] for problem in problems if problem["code"] == "FP-U06"]
+    assert len(said) == 2
+    assert all("readings had to be given up in the last hour" in sentence for sentence in said)
 
 
 async def test_what_a_cloud_refused_that_nobody_knows_is_a_mistake(plant: Plant) -> None:

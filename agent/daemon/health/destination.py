@@ -84,9 +84,10 @@ class DestinationHealth:
             self._pending_s = None
         elif self._pending_s is None:
             self._pending_s = now_s
-        if self._lost_seen is not None and queue.lost_total > self._lost_seen:
-            self._hour.add(now_s, _LOST, queue.lost_total - self._lost_seen)
-        self._lost_seen = queue.lost_total
+        lost = max(queue.lost_total, queue.given_up_total)
+        if self._lost_seen is not None and lost > self._lost_seen:
+            self._hour.add(now_s, _LOST, lost - self._lost_seen)
+        self._lost_seen = lost
 
     def rejected_1h(self, now_s: float) -> int:
         """Readings it refused in the last hour."""

@@ -146,6 +146,7 @@ class Queue:
     Attributes:
         oldest_ns: wall time of the oldest waiting sample, or None.
         lost_total: readings given up on purpose or by accident, since the store was made.
+        given_up_total: these and what was never taken in, as the ledger has it: upper bounds too.
     """
 
     readings: int = 0
@@ -154,6 +155,7 @@ class Queue:
     delivered_total: int = 0
     rejected_total: int = 0
     lost_total: int = 0
+    given_up_total: int = 0
     way: Way = field(default_factory=Way)
 
 
