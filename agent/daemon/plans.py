@@ -5,6 +5,7 @@ shown until the file is mended (`config-and-cli`, section 11).
 """
 
 import asyncio
+import errno
 import hashlib
 import json
 import os
@@ -24,6 +25,7 @@ from agent.plan import FORMAT, Plan, from_json, overrides_digest, to_json
 log = logging.get("plans")
 
 PREPARE_S = 30.0  # a compiler that takes longer hangs
+EXHAUSTED = (errno.EMFILE, errno.ENFILE)
 PREPARED_MAX = 32 * 1024 * 1024  # bytes of plan we are ready to read
 
 
@@ -84,7 +86,10 @@ class Plans:
 
     def edited(self, plan: Plan) -> bool:
         """Whether a file this plan was made from has changed since."""
-        return not holds(plan)
+        try:
+            return not holds(plan)
+        except OSError:
+            return False  # it cannot be told now
 
     def _fall_back(self, saved: Applied | None, report: str) -> Applied:
         if saved is None:
@@ -164,10 +169,16 @@ def holds(plan: Plan) -> bool:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 (hex) of a file; empty when there is none."""
+    """SHA-256 (hex) of a file; empty when there is none.
+
+    Raises:
+        OSError: there is no descriptor left to read it with.
+    """
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise  # what it holds is not known
         return ""
 
 

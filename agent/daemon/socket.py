@@ -6,8 +6,10 @@ that does not read what it asked for is closed. The protocol's two ends are here
 """
 
 import asyncio
+import errno
 import os
 import pwd
+import resource
 import socket
 import struct
 from collections.abc import Iterator
@@ -28,6 +30,7 @@ STATUS_CONNECTIONS_MAX = 4  # the status process faces a network and must not ta
 ADMIN_RESERVE = 2  # places that only an admin gets: the last way in when others fill the rest
 MODE = 0o660  # user and group of the service; the directory keeps everybody else out
 ACCEPT_AGAIN_S = 1.0  # when the machine has no descriptors left, trying faster helps nobody
+SPARE = 12  # descriptors that no client gets: instruments, store and clouds come first
 REQUEST_BYTES_MAX = 300_000  # a configuration of 256 kB fits
 
 _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
@@ -100,6 +103,7 @@ class SocketServer:
         while True:
             try:
                 wire, _ = await asyncio.get_running_loop().sock_accept(listener)
+                _leave_some(wire)
                 pid, uid, _ = _CREDENTIALS.unpack(
                     wire.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
                 )
@@ -134,6 +138,18 @@ class SocketServer:
             return True
         reserve = 0 if peer.role is Role.ADMIN else ADMIN_RESERVE
         return len(self._peers) >= CONNECTIONS_MAX - reserve
+
+
+def _leave_some(wire: socket.socket) -> None:
+    """Send a client away that takes one of the last descriptors (the lowest free one is given).
+
+    Raises:
+        OSError: it did.
+    """
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if wire.fileno() >= most - SPARE:
+        wire.close()
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 @contextmanager

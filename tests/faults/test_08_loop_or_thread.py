@@ -58,7 +58,7 @@ async def a_dead_thread_is_noticed_although_the_loop_lives(site: Whole) -> None:
     with ending(site.start(PROGRAM, {VARIABLE: "thread-die:12"})) as daemon:
         await until(lambda: "reached thread-die" in site.log, 20)
         stuck_s = time.monotonic()
-        await until(lambda: "FP-H06" in str(site.snapshot()))
+        await site.until(lambda told: "FP-H06" in str(told))
         assert await site.died(daemon, GOES_ON_S, stuck_s) == 1
     assert "nothing was committed for" in site.log
 

@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.lab.foreign import connect, installed
-from tests.lab.whole import Whole, ending, until, whole
+from tests.lab.whole import ending, whole
 
 NAMED = {
     "unimportable": "ModuleNotFoundError",
@@ -34,7 +35,7 @@ async def test_a_driver_that_fails_costs_its_own_connection_only(
             if build == "unsupervised":
                 assert await site.died(daemon) > 0
                 return
-            await until(lambda: all(named(site, name) for name in NAMED))
+            await site.until(lambda told: all(named(told, name) for name in NAMED))
             await site.fresh(int(PAUSES_S / 0.1))
             assert await site.drained(daemon) == []
     events = [json.loads(line) for line in site.log.splitlines() if line.startswith("{")]
@@ -46,10 +47,7 @@ async def test_a_driver_that_fails_costs_its_own_connection_only(
         assert 1 <= len(crashes) <= LIVES_MAX, f"{name}: {len(crashes)} lives"
 
 
-def named(site: Whole, connection: str) -> bool:
+def named(snapshot: dict[str, Any], connection: str) -> bool:
     """Whether health says what is wrong with it."""
-    snapshot = site.snapshot()
-    if snapshot is None:
-        return False
     told = snapshot["status"]["connections"][connection]
     return told["state"] == "gone" and NAMED[connection] in (told["message"] or "")

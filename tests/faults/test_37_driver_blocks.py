@@ -35,15 +35,13 @@ async def test_drivers_that_wait_for_ever_are_silent_alone(tmp_path: Path) -> No
     async with whole(tmp_path) as site:
         connect(site, "never-answers", "leaves-a-thread")
         with ending(site.start([python, "-m", "agent.cli"])) as daemon:
-            devices = ("never-answers-device", "leaves-a-thread-device")
-            await until(
-                lambda: all((s := site.state_of(name)) and s in SILENT for name in devices), 20
+            blocked = ("never-answers-device", "leaves-a-thread-device")
+            told = await site.until(
+                lambda told: all(told["devices"][name]["state"] in SILENT for name in blocked), 20
             )
-            assert site.state_of("meter") == "ok"
+            assert told["devices"]["meter"]["state"] == "ok"
             with pytest.raises(NoAnswerError, match="nobody foresaw this"):
-                await asyncio.get_running_loop().run_in_executor(
-                    None, site.client.call, "read", {"device": "never-answers-device"}
-                )
+                await site.ask("read", device="never-answers-device")
             assert await site.drained(daemon) == ["exit 1"]
     assert "concurrent/futures/thread.py" in site.log
 

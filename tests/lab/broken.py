@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from agent import logging
 from agent.cloud.http import answer, client
+from agent.daemon import socket as daemon_socket
 from agent.daemon.rounds import Progress
 from agent.daemon.service import Service
 from agent.daemon.supervisor import Supervisor
@@ -73,6 +74,11 @@ def calls_anew() -> None:
     setattr(Service, "_send", send)  # noqa: B010 - openly replaced
 
 
+def spares_nothing() -> None:
+    """Who talks to the daemon may take its last descriptor."""
+    vars(daemon_socket)["SPARE"] = 0
+
+
 def watches_nobody() -> None:
     """A process that hangs where no systemd is hangs for ever."""
     setattr(Service, "_watch", lambda *_: None)  # noqa: B010 - openly replaced
@@ -87,4 +93,5 @@ BROKEN: dict[str, Callable[[], None]] = {
     "talks-on": talks_on,
     "calls-anew": calls_anew,
     "watches-nobody": watches_nobody,
+    "spares-nothing": spares_nothing,
 }

@@ -55,6 +55,7 @@ DELETE_EVERY_S = 0.3
 STUCK_S = 1.0
 HANGS_S = 2.0
 HANG_S = 3600.0
+STORES = {"few-pages", "gathers", "other-board"}
 
 
 class Point:
@@ -279,6 +280,7 @@ def main(arguments: list[str]) -> int:
     words = set(itertools.takewhile(lambda word: word != "run", arguments))
     given = options(arguments[len(words) + 1 :])
     assert given is not None
+    assert words <= BROKEN.keys() | STORES, words
     desk.DELETE_EVERY_S = outbox.RECEIPTS_S = DELETE_EVERY_S
     rounds.EVERY_S = rounds.UNCOMMITTED_MAX_S = machine.UNCOMMITTED_S = STUCK_S
     service.HANGS_S = service.STOPPING_S = HANGS_S

@@ -203,22 +203,33 @@ class Whole:
     async def drained(self, daemon: subprocess.Popen[bytes]) -> list[str]:
         """Have everything arrive, stop, and judge."""
         await self.fresh()
-        await until(lambda: (s := self.snapshot()) is not None and self._quiet(s))
-        told = self.snapshot()
+        told = await self.until(self._quiet)
         code = await self.stop(daemon)
-        assert told is not None
         return [*self.judge(told), *([f"exit {code}"] if code else [])]
 
+    async def ask(self, verb: str, **arguments: Any) -> Any:
+        """Ask the daemon, beside the loop: meter and cloud must go on meanwhile."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, self.client.call, verb, arguments)
+
     def snapshot(self) -> dict[str, Any] | None:
+        """As of now; meter and cloud do not answer meanwhile."""
         try:
             return self.client.call("snapshot")
         except FieldpostError:
             return None
 
-    def state_of(self, device: str) -> str | None:
-        """Its word, once the daemon answers."""
-        snapshot = self.snapshot()
-        return str(snapshot["devices"][device]["state"]) if snapshot else None
+    async def until(
+        self, true: Callable[[dict[str, Any]], bool], within_s: float = ENDS_S
+    ) -> dict[str, Any]:
+        """Wait until the daemon's snapshot is as wanted, and return it."""
+        async with asyncio.timeout(within_s):
+            while True:
+                with contextlib.suppress(FieldpostError):
+                    told: dict[str, Any] = await self.ask("snapshot")
+                    if true(told):
+                        return told
+                await asyncio.sleep(0.05)
 
     def judge(self, told: dict[str, Any]) -> list[str]:
         """Everything that the two ends and the daemon do not agree about."""
