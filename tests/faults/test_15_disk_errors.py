@@ -48,11 +48,17 @@ def all_of(plans: Iterator[str], build: str = "sound", restarts: int = 0) -> lis
         return [wrong for wrong in pool.map(one, plans) if wrong]
 
 
+def lost(found: list[str]) -> list[str]:
+    """Without what a read that failed may cost: an epoch too many, and no sample."""
+    return [wrong for wrong in found if not wrong.startswith("a new epoch")]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(150)
 @pytest.mark.parametrize(("call", "error"), ONCE)
 def test_one_failing_call_loses_nothing(call: str, error: str) -> None:
-    assert all_of(f"{call} {n} {error} once" for n in AT) == []
+    found = all_of(f"{call} {n} {error} once" for n in AT)
+    assert (lost(found) if call == "read" else found) == []
 
 
 @pytest.mark.slow
@@ -67,7 +73,7 @@ def test_a_disk_that_refuses_for_ever_keeps_what_it_had(call: str, error: str) -
 def test_a_page_that_could_not_be_read_once_is_no_reason_to_put_a_store_aside() -> None:
     """SQLite calls a database malformed when a read of it fails while it is opened."""
     found = all_of((f"read {n} EIO once" for n in range(57, 97, 4)), restarts=2)
-    assert [wrong for wrong in found if not wrong.startswith("a new epoch")] == []
+    assert lost(found) == []
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Faults 32, 33 and 40: a dead slave among twenty; noise and late answers; a line too slow.
 
-A quarter of an hour on virtual time: the real schedule, the real framing, and copper that knows what
+A quarter of an hour on virtual time: real schedule, real framing, and copper that knows what
 it carried. The same faults on real ptys, with slaves nobody here wrote, are in `tests/peers`.
 """
 
