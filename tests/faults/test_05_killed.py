@@ -3,17 +3,25 @@
 import asyncio
 import random
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agent.clock import SystemClock
+from agent.daemon.buffer.opening import Build
+from agent.daemon.buffer.witness import hardware_id
+from agent.sample import Sample, Value
+from tests.daemon.buffer.parts import made, opened
 from tests.lab.failpoints import PROGRAM, VARIABLE
-from tests.lab.plant import Told, judge
+from tests.lab.plant import FRAME, Told, judge
 from tests.lab.running import Running
 from tests.lab.whole import RELEASE, ROOT, Whole, ending, until, whole
 
 KILLS, MOMENTS, MANY = 25, 7, 20
 LONG_S = 1.0
+SAMPLES = 10_000
 SENDING = (
     "after-send:2", "after-receipt:2", "before-commit:5", "after-commit:5", "before-delete",
     "mid-checkpoint",
@@ -69,6 +77,61 @@ async def test_the_daemon_may_die_while_a_damaged_store_is_put_aside_and_salvage
         for place in MENDING:
             await falls_at(site, place)
         site.archive.away = False
+        assert await judged(site) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(90)
+async def test_the_daemon_may_die_while_it_makes_room(tmp_path: Path) -> None:
+    """Everything accepted was delivered, or is in the ledger of losses."""
+    async with whole(tmp_path) as site:
+        site.archive.away = True
+        await filled(site)
+        await falls_at(site, "mid-thinning", "few-pages")
+        site.archive.away = False
+        with ending(site.start((*PROGRAM, "few-pages"))) as daemon:
+            await site.fresh(within_s=30)
+            told = await site.until(lambda told: waiting(told) <= 3, 30)
+            await site.stop(daemon)
+        keeper = told["status"]["destinations"]["keeper"]
+        assert keeper["lost_total"] > 0
+        accepted = told["status"]["store"]["accepted_readings_total"]
+        assert keeper["delivered_total"] + keeper["lost_total"] + waiting(told) == accepted
+        assert len({epoch for epoch, _ in site.archive.kept}) == 1
+        assert max(len(forms) for forms in site.archive.kept.values()) == 1
+
+
+async def filled(site: Whole) -> None:
+    """A store with more in it than the test build may keep."""
+    dice, clock = random.Random(5), SystemClock()  # noqa: S311 - repeatable
+    roomy = replace(FRAME, hardware=hardware_id())
+    site.state.mkdir()
+    async with opened(site.state, clock, ["keeper"], build=Build(made, roomy)) as buffer:
+        for _ in range(SAMPLES):
+            values: dict[str, Value] = {"noise": dice.random(), "text": dice.randbytes(16).hex()}
+            await buffer.put(Sample("meter", clock.now(), values))
+
+
+def waiting(told: dict[str, Any]) -> int:
+    return int(told["status"]["destinations"]["keeper"]["waiting_readings"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+async def test_a_driver_that_raises_and_a_clock_without_trust_lose_nothing(tmp_path: Path) -> None:
+    async with whole(tmp_path) as site:
+        with ending(site.start(PROGRAM, {VARIABLE: "driver-raise:3"})) as daemon:
+            await until(lambda: "driver.crashed" in site.log, 20)
+            assert "reached driver-raise" in site.log
+            await site.fresh()
+            site.kill(daemon)
+        before = len(site.archive.kept)
+        with ending(site.start(PROGRAM, {VARIABLE: "clock-untrusted"})) as daemon:
+            await until(lambda: "reached clock-untrusted" in site.log, 20)
+            served = len(site.meter.served)
+            await until(lambda: len(site.meter.served) > served + MANY)
+            site.kill(daemon)
+        assert len(site.archive.kept) <= before + MANY, "sent with a time that nobody vouches for"
         assert await judged(site) == []
 
 
