@@ -1,11 +1,13 @@
 """Those who look on at a connection: whoever is too slow misses what is oldest."""
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent.driver.abilities import Traffic
+
+if TYPE_CHECKING:
+    import asyncio
 
 KEPT: Final = 256  # for one who looks on; a busy line has some 50 a second
 
@@ -30,6 +32,8 @@ class Onlookers:
 
     async def traffic(self) -> AsyncGenerator[Traffic, None]:
         """Everything from now on, until `end`."""
+        import asyncio  # noqa: PLC0415 - commands know drivers' words and have no loop
+
         waiting: deque[Traffic] = deque(maxlen=KEPT)
         arrived = asyncio.Event()
         watcher = waiting, arrived

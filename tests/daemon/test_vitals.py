@@ -129,7 +129,8 @@ def test_after_days_the_rate_is_that_of_the_last_one(board: Board) -> None:
     for minute in range(0, 3000, 5):
         board.clock.go(300)
         board.disk(minute * 1000)
-        card = board.vitals.look().card
+        board.vitals.look()
+    card = board.vitals.machine.card
 
     assert card.written_bytes_day == pytest.approx(1000 * 512 * 1440, rel=0.01)
 

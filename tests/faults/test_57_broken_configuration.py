@@ -34,7 +34,7 @@ SMALL = 5000  # characters; on more of it a plain loader takes minutes
 GOOD = GATEWAY.format(modbus=502, mqtt=1883)
 WRONG = {  # in a file that is good otherwise: what is written, and what stands in the sentence
     "half a line": (GOOD[: GOOD.index("cloud:") + 15], "cloud"),
-    "an unknown key": (GOOD.replace("via:", "vai:"), "did you mean 'via'?"),
+    "an unknown key": (GOOD.replace("via:", "viax:"), "did you mean 'via'?"),
     "a block for a value": (GOOD.replace("id: bench-01", "id: {a: b}"), "id"),
     "a value for a block": (GOOD.replace("  meter:\n", "  meter: 5\n  other:\n"), "meter"),
     "a list for a block": (GOOD.replace("  plc:", "  - plc:"), "list"),
