@@ -2,14 +2,24 @@
 
 import asyncio
 import signal
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple
 
 import pytest
 
+from agent.daemon.buffer.opening import Build
+from agent.daemon.buffer.thread import StoreThread
+from agent.sample import Sample
+from tests.daemon.buffer.parts import HandClock, made, opened
 from tests.lab.failpoints import PROGRAM, VARIABLE
 from tests.lab.notify import Listener
 from tests.lab.whole import Whole, ending, until, whole
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 WATCHDOG_S = 1.0
 GOES_ON_S = 5.0  # a store that is stuck is noticed after one second here, and ended after two more
@@ -25,6 +35,38 @@ async def test_whatever_stops_moving_ends_the_process_and_costs_nothing_that_was
         await a_dead_thread_is_noticed_although_the_loop_lives(site)
         await a_bug_in_the_thread_ends_the_process(site)
         assert await judged(site) == []
+
+
+class Hanging(StoreThread):
+    """Does nothing until it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may = threading.Event()
+        self.may.set()
+
+    def start(self, work: Callable[[*Args], T], *args: *Args) -> asyncio.Future[T]:
+        def patient(*given: *Args) -> T:
+            self.may.wait()
+            return work(*given)
+
+        return super().start(patient, *args)
+
+
+async def test_what_waits_behind_a_transaction_without_samples_grows_old_too(
+    tmp_path: Path,
+) -> None:
+    clock, thread = HandClock(), Hanging()
+    async with opened(tmp_path, clock, build=Build(made, thread=lambda: thread)) as buffer:
+        thread.may.clear()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(buffer.flush(), name="receipts only")
+            await asyncio.sleep(0)
+            await buffer.put(Sample("meter", clock.now(), {"level": 1.0}))
+            clock.tick(70)
+            age_s = buffer.facts().uncommitted_age_s
+            thread.may.set()
+    assert age_s == 70
 
 
 @pytest.mark.slow
