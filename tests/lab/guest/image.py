@@ -121,7 +121,7 @@ def _key() -> str:
 
 def _build(made: Path) -> None:
     fresh = made.with_suffix(".new")
-    shutil.rmtree(fresh, ignore_errors=True)
+    _removed(fresh)  # what an interrupted build left
     fresh.mkdir()
     tree = fresh / "tree"
     with _foreign():
@@ -132,8 +132,13 @@ def _build(made: Path) -> None:
     disk = ["mke2fs", "-q", "-t", "ext4", "-d", str(tree), "-L", "root"]
     subprocess.run([*disk, str(fresh / "base.ext4"), DISK], check=True, capture_output=True)
     _early(tree, modules, fresh)
-    shutil.rmtree(tree)
+    _removed(tree)
     fresh.rename(made)
+
+
+def _removed(folder: Path) -> None:
+    """Never what is mounted there: that is this machine's."""
+    subprocess.run(["rm", "-rf", "--one-file-system", folder], check=True)
 
 
 @contextlib.contextmanager
@@ -162,7 +167,8 @@ def _debian(tree: Path) -> None:
         *(f"--dpkgopt=path-exclude=/usr/share/{left}/*" for left in LEFT_OUT),
         f"--customize-hook=chroot $1 sh -c {shlex.quote(kernel)}",
     ]
-    command = ["mmdebstrap", *options, SUITE, str(tree), *mirror()]
+    # in a space of its own: what it mounts is gone with it, however it ends
+    command = ["unshare", "--mount", "mmdebstrap", *options, SUITE, str(tree), *mirror()]
     subprocess.run(command, check=True, timeout=BUILD_S)
 
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.lab.guest.machine import Guest
 from tests.lab.systemd.peers import Keeper
@@ -71,14 +71,22 @@ class Plant:
         """Its findings; a finding is no failure of this command."""
         return self.guest.run("fieldpost doctor").out
 
+    @property
+    def records(self) -> Path:
+        """What the cloud has acknowledged, one a line."""
+        return self._folder / "records"
+
+    def newest(self, device: str) -> dict[str, Any]:
+        """The record of a device that came last."""
+        return self._of(device)[-1]
+
     def delivered(self, device: str) -> list[tuple[str, int, int]]:
-        """Epoch, number and value of every record of a device that the cloud has acknowledged."""
-        file = self._folder / "records"
-        lines = file.read_text().splitlines() if file.exists() else []
-        records = [json.loads(line) for line in lines]
-        return [
-            (r["epoch"], r["seq"], r["values"]["answers"]) for r in records if r["device"] == device
-        ]
+        """Epoch, number and value of every record of a device, as they came."""
+        return [(r["epoch"], r["seq"], r["values"]["answers"]) for r in self._of(device)]
+
+    def _of(self, device: str) -> list[dict[str, Any]]:
+        lines = self.records.read_text().splitlines() if self.records.exists() else []
+        return [record for record in map(json.loads, lines) if record["device"] == device]
 
 
 @contextmanager
