@@ -1,4 +1,4 @@
-"""More than thirty gateway days by chance, some minutes of real time, none of it slept."""
+"""Fault 67: more than thirty gateway days by chance, some minutes of real time, none slept."""
 
 import pytest
 
