@@ -14,14 +14,11 @@ import re
 import select
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import Any, cast
 
 import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 # sd-daemon(3): `<N>` in front of a line on stderr is its journal priority
 PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
@@ -52,7 +49,7 @@ class Output(io.RawIOBase):
         """It is."""
         return True
 
-    def write(self, line: "ReadableBuffer") -> int:
+    def write(self, line: Any) -> int:
         """Write one line, or count it."""
         rest = memoryview(b"\n" * self._torn + bytes(line))
         try:
@@ -144,13 +141,14 @@ def configure(level: int = logging.INFO) -> None:
     """Send every event of ours and every warning of the libraries to standard error."""
     output = Output()
     limit = Limit(output)
+    stream: Any = output  # all that is asked of a file
     structlog.configure(
         processors=[limit, *SHARED, _render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", output)),
+        logger_factory=structlog.BytesLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(io.TextIOWrapper(cast("BinaryIO", output), write_through=True))
+    handler = logging.StreamHandler(io.TextIOWrapper(stream, write_through=True))
     handler.addFilter(limit)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
