@@ -12,7 +12,7 @@ from agent.cli.failure import BAD_CONFIGURATION, FOUND
 from agent.cli.session import Session
 from agent.cli.verb import verb
 from agent.client import state_dir
-from agent.driver.learned import FILE as FILE_LEARNED
+from agent.driver.learned import FILE as LEARNED
 from agent.errors import FieldpostError
 from agent.plan import Plan, to_json
 from agent.prepare import edits, report
@@ -46,8 +46,7 @@ def check(session: Session, **options: Unpack[Options]) -> int:
     path = options["file"] or session.config_path
     if options["fix_tabs"]:
         _fix_tabs(session, path)
-    learned = None if options["offline"] else state_dir(session.state) / FILE_LEARNED
-    outcome = compile_file(path, offline=options["offline"], learned=learned)
+    outcome = _compiled(session, path, offline=options["offline"])
     if session.json:
         session.document("check", _document(path, outcome))
     elif options["format"] == "human":
@@ -62,12 +61,18 @@ def check(session: Session, **options: Unpack[Options]) -> int:
 @click.option("--offline", is_flag=True, help="Leave secrets and ports of this machine unchecked.")
 def prepare(session: Session, *, file: Path | None, offline: bool) -> int:
     """Compile a configuration to the plan that the daemon runs: JSON on standard output."""
-    outcome = compile_file(file or session.config_path, offline=offline)
+    outcome = _compiled(session, file or session.config_path, offline=offline)
     click.echo(report.human(outcome.problems), nl=False, err=True)
     if outcome.plan is None:
         return BAD_CONFIGURATION
     click.echo(orjson.dumps(to_json(outcome.plan), option=orjson.OPT_INDENT_2))
     return 0
+
+
+def _compiled(session: Session, path: Path, *, offline: bool) -> Outcome:
+    """As the daemon would: with what was learned of the devices, unless it is about any machine."""
+    learned = None if offline else state_dir(session.state) / LEARNED
+    return compile_file(path, offline=offline, learned=learned)
 
 
 def _tell(session: Session, path: Path, outcome: Outcome) -> None:

@@ -17,6 +17,7 @@ from drivers.modbus.serial_wire import silence_s
 THINKS_S: Final = 0.05  # a meter on a serial line, until it has been measured
 ROUND_TRIP_S: Final = 0.004  # of a request on a local network, with what it costs us; likewise
 FULL, BUSY = 1.0, 0.8
+LEAST: Final = 0.005  # of the time, that is told as a number
 SPEEDS: Final = (9600, 19200, 38400, 57600, 115200)
 
 
@@ -120,4 +121,6 @@ def _relief(line: Line, worst: Part, total: float) -> str:
 
 
 def _percent(share: float) -> str:
+    if 0 < share < LEAST:
+        return "under 1 %"
     return f"{share * 100:.0f} %"
