@@ -111,7 +111,7 @@ def cut_short(golden: Golden, build: str) -> Iterator[State]:
         ops = record(folder, command)
     disk = Disk()
     disk.hold(start)
-    yield from states(ops, disk, seed=60, per_step=8)
+    yield from states(ops, disk, seed=60, per_step=4)
 
 
 def after_the_cut(state: State, golden: Golden) -> str:
@@ -124,6 +124,7 @@ def after_the_cut(state: State, golden: Golden) -> str:
         return judge(folder, golden.told)
 
 
+@pytest.mark.timeout(90)
 @pytest.mark.parametrize("build", ["sound", "step"])
 @pytest.mark.parametrize("number", [n for n in GOLDENS if n < FORMAT])
 def test_a_cut_at_any_write_of_the_way_up_leaves_the_old_store_or_the_new_one(
