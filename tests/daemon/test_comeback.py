@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from agent.client.role import Role
 from agent.cloud import Unauthorized, Unreachable
 from agent.daemon.conversation import Peer, Verb
 from agent.daemon.queue_verbs import QueueVerbs
@@ -157,7 +158,7 @@ async def test_a_person_may_ask_for_a_try_at_once(tmp_path: Path) -> None:
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         task = group.create_task(pausing, name="pause")
         await asyncio.sleep(0.01)
-        found = await asked.answer({}, Peer(0, 0, 0))
+        found = await asked.answer({}, Peer(0, 0, Role.OPERATOR))
     assert task.result()
     assert found == {"destinations": ["platform", "archive"]}
     await plant.gateway.buffer.close()
