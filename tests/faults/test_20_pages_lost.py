@@ -146,12 +146,27 @@ async def test_a_salvage_child_that_dies_gives_nothing_up_for_lost(
     assert not (home / "quarantine").exists()
 
 
-async def test_of_a_store_without_a_first_page_at_least_the_loss_is_known(
+async def test_a_store_without_a_first_page_gets_that_of_a_new_one(
     tmp_path: Path, clock: HandClock
 ) -> None:
     async with opened(tmp_path, clock) as buffer:
         await put(buffer, clock, *range(500))
+        epoch = buffer.facts().epoch
     page_lost(tmp_path, 1)
+    async with opened(tmp_path, clock) as buffer:
+        await buffer.salvage()
+        records = await drain(buffer.outbox("cloud"))
+        assert powers(records) == list(range(500))
+        assert {record.epoch for record in records} == {epoch}
+        assert buffer.facts().destinations["cloud"].lost_by_reason == {}
+
+
+async def test_of_a_store_of_which_nothing_is_readable_at_least_the_loss_is_known(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    async with opened(tmp_path, clock) as buffer:
+        await put(buffer, clock, *range(500))
+    database(tmp_path).write_bytes(bytes(64 * 4096))
     async with opened(tmp_path, clock) as buffer:
         await buffer.salvage()
         assert buffer.facts().destinations["cloud"].lost_by_reason["corruption"] == 500

@@ -5,12 +5,16 @@ everybody else out, needs no shared memory file (whose mapping kills the process
 and is out of reach of SQLite's WAL-reset bug, which takes two connections.
 """
 
+import gc
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from agent.daemon.buffer.mending import COPY, Log
+from agent.daemon.buffer.witness import sync
 
 FORMAT = 2  # what agent.prepare.store makes
 APPLICATION = 0x66706F73
@@ -19,6 +23,7 @@ WAL_BYTES = 4 << 20  # what a checkpoint leaves of the WAL file
 AUTO_CHECKPOINT = 1000  # pages; a backstop: SQLite swallows its errors, we checkpoint earlier
 CHECKPOINT_COMMITS = 100
 CHECKPOINT_BYTES = 1 << 20
+UNACKNOWLEDGED = 1  # transactions behind the last sound frame that nobody was promised
 BUSY_S = 5.0  # somebody may be looking at the file while the daemon starts
 
 PRAGMAS: tuple[tuple[str, str, object], ...] = (
@@ -96,8 +101,13 @@ class Database:
             timeout=BUSY_S,
         )
         try:
+            self._check_log()
             self._check_format()
             self._set_up()
+        except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message
+            self.close()
+            message = "its schema is damaged"
+            raise Unusable(message) from error
         except BaseException:
             self.close()
             raise
@@ -108,6 +118,8 @@ class Database:
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
+            del connection
+            gc.collect()  # its statements and it hold each other, and as long the file is locked
 
     def rows(self, sql: str, values: Iterable[object] = ()) -> list[Any]:
         """All rows of a query."""
@@ -185,8 +197,27 @@ class Database:
             connection.set_progress_handler(None, 0)
         return "" if found == [("ok",)] else str(found[0][0])
 
-    def _check_format(self) -> None:
+    def _check_log(self) -> None:
+        """Whether SQLite reads the log to its end: behind a damaged frame it believes nothing.
+
+        Behind the last sound frame there may be what a cut left of one transaction. More of them
+        were acknowledged; so the log is kept beside, and the salvage mends it.
+        """
         self.rows("pragma locking_mode = exclusive")
+        wal = self._file.with_name(f"{self._file.name}-wal")
+        content = wal.read_bytes() if wal.exists() else b""
+        if not content:
+            return
+        believed = max(0, self.one("pragma wal_checkpoint(passive)")[1])
+        if Log(content).commits_after(believed) > UNACKNOWLEDGED:
+            copy = wal.with_name(COPY)
+            copy.write_bytes(content)
+            for place in (copy, copy.parent):
+                sync(place)
+            message = "its write-ahead log is damaged"
+            raise Unusable(message)
+
+    def _check_format(self) -> None:
         found = int(self.one("pragma user_version")[0])
         if found < FORMAT:
             self._check_ours()

@@ -106,7 +106,7 @@ class Eras:
         self._current: Era | None = None
         self._offset_ns: int | None = None  # of the current era, where somebody vouched for it
         if self.by_id:
-            self._go_on(max(self.by_id.values(), key=lambda era: era.id))
+            self._go_on(max(self.by_id.values(), key=_order))
         last = self.by_id.get(newest[0])
         self._running_ns = max(running_ns, last.running_at(newest[1]) if last else 0)
 
@@ -141,13 +141,29 @@ class Eras:
             era = self._begin(at, handed)
         return era
 
-    def adopt(self, era: Era) -> int:
-        """Take in an era of another store; returns its id here."""
-        adopted = replace(era, id=max(self.by_id, default=0) + 1)
+    def adopt(self, era: Era, first: int, end: int) -> int:
+        """Take in an era of another store; returns its id here.
+
+        What was sent from there keeps its stamp: its anchors hold for the same samples as before.
+
+        Args:
+            era: as that store had it.
+            first: the number here of what had number 1 there.
+            end: the number after its last.
+        """
+        anchors = tuple(replace(a, since=a.since + first - 1) for a in era.anchors)
+        adopted = replace(era, id=max(self.by_id, default=0) + 1, anchors=anchors)
         if adopted.trusted is None and self._current is not None:
-            adopted = _placed(adopted, self._current, since=0)
+            adopted = self._understood(adopted, self._current, end)
         self._note(adopted)
         return adopted.id
+
+    def _understood(self, era: Era, current: Era, since: int) -> Era:
+        """An era of this boot has its clock; one of another boot ended before this one."""
+        if era.boot != current.boot:
+            return _placed(era, current, since=since)
+        known = current.trusted
+        return era if known is None else era.anchored(replace(known, since=since))
 
     def restore(self, key: int, first_ns: int, last_ns: int) -> None:
         """An era whose row is damaged: it ended when the next one began, or the last one did.
@@ -165,7 +181,7 @@ class Eras:
         guess = Anchor(0, first_ns, 0, Source.GUESS)
         era = Era(key, "", max(0, ended_ns - (last_ns - first_ns)), first_ns, (guess,))
         self._note(_placed(era, later, since=0) if later is not None else era)
-        self._current = max(self.by_id.values(), key=lambda era: era.id)
+        self._go_on(max(self.by_id.values(), key=_order))
 
     def _estimate(self, handed: int) -> None:
         """Place boots that never saw a trusted clock before the next one that did.
@@ -174,12 +190,11 @@ class Eras:
         the latest it can have been.
         """
         later: Era | None = None
-        for key in sorted(self.by_id, reverse=True):
-            era = self.by_id[key]
+        for era in sorted(self.by_id.values(), key=_order, reverse=True):
             if later is not None and era.trusted is None:
                 self._note(_placed(era, later, since=handed + 1))
-            if self.by_id[key].trusted is not None:
-                later = self.by_id[key]
+            if self.by_id[era.id].trusted is not None:
+                later = self.by_id[era.id]
 
     def _begin(self, at: Instant, handed: int) -> Era:
         source = Source.SYSTEM if at.trusted else Source.GUESS
@@ -216,6 +231,11 @@ class Eras:
 
     def _note(self, era: Era) -> None:
         self.by_id[era.id] = self.changed[era.id] = era
+
+
+def _order(era: Era) -> tuple[int, int]:
+    """As they were; those of a salvaged store come before all of this one."""
+    return era.running_ns, era.id
 
 
 def _placed(era: Era, later: Era, *, since: int) -> Era:

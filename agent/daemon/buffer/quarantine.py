@@ -4,7 +4,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from agent.daemon.buffer.witness import Witness, WitnessFile, sync_folder
+from agent.daemon.buffer.witness import Witness, WitnessFile, sync
 
 SHARE = 4  # of the quota, at most a quarter
 
@@ -30,11 +30,11 @@ class Quarantine:
             OSError: it cannot be moved.
         """
         self.folder.mkdir(mode=0o750, exist_ok=True)
-        sync_folder(self._home)
+        sync(self._home)
         place = self.folder / f"{self._next():04d}"
         (self._home / "buffer").rename(place)
-        sync_folder(self._home)
-        sync_folder(self.folder)
+        sync(self._home)
+        sync(self.folder)
         if place.is_dir():
             with suppress(OSError):  # what it should contain, for the count of what is missing
                 shutil.copy(self._home / "witness", place / "witness")
@@ -52,12 +52,12 @@ class Quarantine:
         found = [*Quarantine(other).places(), *other.glob("buffer")]
         for store in found:
             self.folder.mkdir(mode=0o750, exist_ok=True)
-            sync_folder(self._home)
+            sync(self._home)
             if store.is_dir() and not (store / "witness").exists():
                 with suppress(OSError):
                     shutil.copy(other / "witness", store / "witness")
             store.rename(self.folder / f"{self._next():04d}")
-            sync_folder(self.folder)
+            sync(self.folder)
         shutil.rmtree(other, ignore_errors=True)
         return len(found)
 

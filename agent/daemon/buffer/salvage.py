@@ -11,26 +11,32 @@ import json
 import os
 import secrets
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import astuple
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from agent.daemon.buffer import ledger, rows
 from agent.daemon.buffer.codec import Damaged, Shape, text_crc
 from agent.daemon.buffer.database import Database, Frame
 from agent.daemon.buffer.eras import Era, Eras
+from agent.daemon.buffer.mending import PAGE_BYTES, mend_first_page, mend_log
 from agent.daemon.buffer.model import Chunk, Count, Cursor, LossEntry
 from agent.daemon.buffer.reading import COLUMNS, sound, unpacked
 from agent.daemon.buffer.tables import fullest
+from agent.daemon.programs import program
 from agent.plan import Json
 
 T = TypeVar("T")
 
 STRIDE = 16  # numbers to step over where a page cannot be read: about a chunk
 NEWEST = "select boot, last_ms from chunk order by seq desc limit 1"
+BOOTS = "select distinct boot from chunk"
 FIRST_MS, LAST_MS, ERA = 5, 6, 7  # places in COLUMNS
 TWINS = 2  # rows of one life
 WINDOW_MS = 5000  # the largest loss window there is: which one it had is not known any more
@@ -39,6 +45,12 @@ NICE = 10
 FRAME = Frame(pages=0, window_ms=0, ballast_bytes=0, hardware=bytes(8))  # it is only read
 
 FOLLOWING = f"select {COLUMNS} from chunk where seq > ? order by seq limit 1"  # noqa: S608 - constants
+SCHEMA = (  # what sqlite-utils keeps there is none of ours: another version may have it otherwise
+    "select type || name || tbl_name || coalesce(sql, ''), rootpage from sqlite_master"
+    " where tbl_name not glob '_sqlite*'"
+)
+FORMAT_1 = "select count(*) > 0 from sqlite_temp_master"  # then it is read through views
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 HIGHEST = "select last, total from chunk order by seq desc limit 1"
 
 # a store of format 1 as we read it: of its small rows only the cursors had a CRC
@@ -53,22 +65,47 @@ AS_FORMAT_2 = (
 )
 
 
+Schema = dict[str, int]
+
+
 class Wreck(Database):
     """A database of which anything may be broken."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "buffer.db", FRAME)
-        self._connection = sqlite3.connect(self._file, isolation_level=None)
-        with suppress(sqlite3.Error):
-            if self.one("pragma user_version")[0] == 1:
-                self._connection.create_function("crc_of", -1, text_crc, deterministic=True)
+        mend_log(folder)
+        self._connection = self._connected()
+        model, first_page = new_store()
+        if not self._reads_as_ours(model):
+            self.close()
+            mend_first_page(self._file, first_page)
+            self._connection = self._connected()
+
+    def _connected(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._file, isolation_level=None)
+        with suppress(*UNREADABLE):
+            if connection.execute("pragma user_version").fetchone()[0] == 1:
+                connection.create_function("crc_of", -1, text_crc, deterministic=True)
                 for view in AS_FORMAT_2:
-                    self.execute(view)
+                    connection.execute(view)
+        return connection
+
+    def _reads_as_ours(self, model: Schema) -> bool:
+        """Whether its first page, which says where every table begins, can be believed.
+
+        One table that begins elsewhere than in a new store is a flipped bit; all of them are what
+        another version of sqlite-utils makes.
+        """
+        with suppress(*UNREADABLE):
+            schema = dict(self.rows(SCHEMA))
+            same = schema.keys() == model.keys() and len(schema.items() - model.items()) != 1
+            return same or bool(self.one(FORMAT_1)[0])
+        return False
 
     def known(self, load: Callable[[Database], Iterable[T]]) -> list[T]:
         """Everything of one kind that can be read."""
         found: list[T] = []
-        with suppress(sqlite3.Error, ValueError, TypeError):
+        with suppress(sqlite3.Error, ValueError, TypeError):  # of text, too
             found.extend(load(self))
         return found
 
@@ -90,6 +127,17 @@ class Wreck(Database):
     def after(self, number: int) -> Any:
         """The next row, None at the end."""
         return self.one(FOLLOWING, (number,))
+
+
+@cache
+def new_store() -> tuple[Schema, bytes]:
+    """Where the tables of a new store begin, and its first page."""
+    with TemporaryDirectory() as folder:
+        subprocess.run(program("agent.prepare.store", folder), check=True)  # noqa: S603 - ours
+        file = Path(folder) / "buffer" / "buffer.db"
+        with closing(sqlite3.connect(file)) as db:
+            schema = dict(db.execute(SCHEMA).fetchall())
+        return schema, file.read_bytes()[:PAGE_BYTES]
 
 
 def lines(folder: Path, after: int = 0) -> Iterator[bytes]:
@@ -159,7 +207,8 @@ def _eras(wreck: Wreck) -> list[list[object]]:
 def _spans(wreck: Wreck, known: set[int]) -> dict[int, tuple[int, int]]:
     """Boot clock (ms) of the first and last sample of each boot that nobody knows any more."""
     spans: dict[int, tuple[int, int]] = {}
-    if wreck.known(lambda db: [rows.complete(db, "boot", len(known))]) == [True]:
+    named = wreck.known(lambda db: [{row[0] for row in db.rows(BOOTS)}])
+    if named and named[0] <= known:
         return spans
     for row in _rows(wreck, 0):
         if row is not None and sound(row) and row[ERA] not in known:
@@ -169,7 +218,7 @@ def _spans(wreck: Wreck, known: set[int]) -> dict[int, tuple[int, int]]:
 
 
 def _era(era: Era, ran_ns: int) -> list[object]:
-    anchors = [[a.mono_ns, a.wall_ns, a.source] for a in era.anchors]
+    anchors = [[a.since, a.mono_ns, a.wall_ns, a.source] for a in era.anchors]
     return [era.id, era.boot, era.running_ns - ran_ns, era.began_ns, anchors]
 
 

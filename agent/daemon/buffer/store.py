@@ -23,7 +23,7 @@ from agent.daemon.buffer.ram import Refuge
 from agent.daemon.buffer.reading import Ask, Found, oldest, read
 from agent.daemon.buffer.tables import DELETES_MAX, Tables, known_cursors
 from agent.daemon.buffer.trouble import BrokenError, Trouble, kind_of, said
-from agent.daemon.buffer.witness import sync_folder
+from agent.daemon.buffer.witness import sync
 from agent.errors import UnavailableError
 from agent.sample import Instant
 
@@ -52,7 +52,8 @@ class Store:
         self._care = Care(home, frame, self._db, self._tables)
         self._refuge: Refuge | None = None
         self._trouble: str | None = None
-        self._restored = self._damaged = False
+        self._left: Refuge | None = None  # the disk has just taken what it held
+        self._damaged = False
 
     def open(self, now: Instant, destinations: Sequence[str]) -> Opened:
         """Open, judge against the witness, and commit that this start took place.
@@ -159,7 +160,7 @@ class Store:
             tables.save_meta(now, tables.accepted)
             tables.settle(Order([], now, cursors=cursors, losses=losses))
         tables.committed(tables.accepted)
-        sync_folder(self._file.parent)
+        sync(self._file.parent)
         self._care.vouch(now, clean=False)
 
     def _durable(self, order: Order) -> Done:
@@ -173,8 +174,9 @@ class Store:
             else:
                 self._look_after(order.now)
                 done.trouble, self._trouble = self._trouble, None
-                if self._restored:
-                    done.lives, self._restored = Lives(self._tables.lives.known), False
+                if self._left is not None:
+                    done.lives = Lives(self._tables.lives.known)
+                    done.urgent, self._left = self._left.held_back, None
                 return done
 
     def _answer(self, order: Order, error: sqlite3.Error, left: int) -> None:
@@ -248,7 +250,7 @@ class Store:
         except sqlite3.Error as error:
             refuge.refused_again(now, said(error))
         else:
-            self._refuge, self._restored = None, True
+            self._refuge, self._left = None, refuge
         return self._refuge is None
 
     def _read(self, ask: Ask) -> Found:

@@ -82,16 +82,16 @@ class WitnessFile:
         finally:
             os.close(descriptor)
         if fresh:
-            sync_folder(self._path.parent)
+            sync(self._path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable.
+def sync(place: Path) -> None:
+    """Make a file, or the names in a folder, durable.
 
     Raises:
         OSError: the disk does not take it.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
