@@ -73,12 +73,12 @@ class Store:
                 check(self._db, tables)
             tables.meta.starts = max(tables.meta.starts, witness.starts if witness else 0) + 1
             self._begin(judgement, cursors, now)
+            self._care.ballast.restore()
+            tables.measure()
+            return tables.opened(cursors, judgement.news)
         except BaseException:
             self._db.close()
             raise
-        self._care.ballast.restore()
-        tables.measure()
-        return tables.opened(cursors, judgement.news)
 
     def commit(self, order: Order) -> Done:
         """Make an order durable, or keep it in RAM while the disk refuses.
