@@ -10,7 +10,7 @@ import pytest
 from agent.clock import from_iso
 from tests.lab.failpoints import PROGRAM
 from tests.lab.notify import Listener
-from tests.lab.whole import EVERY_S, RELEASE, Whole, ending, whole
+from tests.lab.whole import EVERY_S, RELEASE, Whole, ending, until, whole
 
 STOPPED_S = 3.0
 WATCHDOG_S = 1.0
@@ -37,7 +37,7 @@ async def test_what_was_missed_meanwhile_is_not_made_up_for(tmp_path: Path, buil
                 continued = len(site.meter.served)
                 daemon.send_signal(signal.SIGCONT)
                 await site.fresh(int(NORMAL))
-                assert systemd.fed() > 0
+                await until(lambda: systemd.fed() > 0)
                 burst = busiest(site, continued)
                 assert (burst <= NORMAL + PHASE) is (build == "release"), burst
                 if build == "release":

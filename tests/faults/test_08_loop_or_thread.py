@@ -83,10 +83,10 @@ async def test_a_watchdog_that_is_fed_by_a_timer_never_notices_a_dead_thread(
 
 async def a_blocked_loop_no_longer_feeds_the_watchdog(site: Whole) -> None:
     with Listener(site.state.parent / "notify") as systemd:
-        watched = {VARIABLE: "loop-block:12", **systemd.environment(WATCHDOG_S)}
+        watched = {VARIABLE: "loop-block:20", **systemd.environment(WATCHDOG_S)}
         with ending(site.start(PROGRAM, watched)) as daemon:
+            await until(lambda: systemd.fed() > 0, 20)
             await until(lambda: "reached loop-block" in site.log, 20)
-            assert systemd.fed() > 0
             stuck_s = time.monotonic()
             systemd.forget()
             await asyncio.sleep(1.5 * WATCHDOG_S)
