@@ -175,7 +175,9 @@ class Polling:
         if error.code in faults.BUSY:
             raise faults.refused(station.unit, error, first) from error
         parts = station.split(ready) if error.code in faults.NOT_THERE else ()
-        if parts and not station.unit.models:  # those stand elsewhere than their plan says
+        smaller = all(part.block.count < ready.block.count for part in parts)
+        # models stand elsewhere than their plan says
+        if parts and smaller and not station.unit.models:
             self._bus.measured.refused(station.unit.device, ready.block.written)
         for part in parts:
             await self._read(station, part, values)
