@@ -37,7 +37,7 @@ from agent.daemon.buffer.orders import Done, Order
 from agent.daemon.buffer.rescue import salvaged
 from agent.daemon.buffer.store import Store
 from agent.daemon.buffer.thread import StoreThread
-from agent.daemon.buffer.witness import hardware_id, sync_folder
+from agent.daemon.buffer.witness import hardware_id, sync
 from agent.daemon.health import machine
 from agent.daemon.intake import Intake
 from agent.plan import Json
@@ -166,10 +166,10 @@ class Wired:
 
     def _wire_quarantine(self) -> None:
         def synced(folder: Path) -> None:
-            sync_folder(folder)
+            sync(folder)
             self._point.hit("mid-quarantine")
 
-        vars(quarantine)["sync_folder"] = synced
+        vars(quarantine)["sync"] = synced
 
     def _wire_clock(self) -> None:
         if self._point.name == "clock-untrusted":
