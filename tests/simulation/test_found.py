@@ -41,6 +41,16 @@ def card_errs(chance: float) -> Callable[[World], None]:
     return errs
 
 
+def urgent(chance: float) -> Callable[[World], None]:
+    """So many of all samples are alarms."""
+
+    def alarms(world: World) -> None:
+        for wire in world.wires.values():
+            wire.urgent = chance
+
+    return alarms
+
+
 @pytest.fixture
 def lived() -> Callable[[Sequence[Event]], list[str]]:
     """What the judge finds when just this happens in a few hours."""
@@ -82,3 +92,9 @@ def test_nor_does_one_of_a_boot_that_ended_in_the_future(lived: Lived, kind: Blo
     events = [(500.0, cloud("platform", Mood.OUT)), (500.0, cloud("deduplicates", Mood.OUT))]
     events += [(600.0, clock(TWENTY_YEARS_NS)), (900.0, clock(0)), (900.0, blow(kind))]
     assert lived(events) == []
+
+
+def test_an_alarm_that_was_being_written_when_the_card_broke_still_goes_first(lived: Lived) -> None:
+    events = [(400.0, urgent(0.0)), (500.0, cloud("platform", Mood.OUT))]
+    events += [(8000.0, urgent(1.0)), (8000.0, card_breaks), (8100.0, urgent(0.0))]
+    assert lived([*events, (8300.0, cloud("platform", Mood.WELL)), (8310.0, card_errs(0.0))]) == []

@@ -273,6 +273,8 @@ class Desk:
                 set_aside(cursor, done.reserved)
             for box in self.outboxes.values():
                 box.island(done.reserved.first, done.reserved.last)
+            # what comes back may have left before, with the stamps it has
+            self.stock.handed = max(self.stock.handed, done.reserved.last)
             self.reserved = done.reserved
         for rescued in done.rescued:
             for cursor in self.cursors:

@@ -117,6 +117,7 @@ class Done:
         lives: all of them, where a new one began.
         dropped: chunks that had to leave the ring in RAM.
         rescued: salvaged chunks that are there now.
+        urgent: numbers of urgent samples that were held back while nobody knew where they were.
         reserved: the block of numbers that was asked for.
         broken: the disk refuses, so all this is in RAM only.
         damaged: it refuses because the store is damaged; only a new start helps.
@@ -133,6 +134,7 @@ class Done:
     lives: Lives | None = None
     dropped: list[Chunk] = field(default_factory=list)
     rescued: list[Rescued] = field(default_factory=list)
+    urgent: list[int] = field(default_factory=list)
     reserved: Progress | None = None
     broken: str | None = None
     damaged: bool = False

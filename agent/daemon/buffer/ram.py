@@ -61,6 +61,11 @@ class Refuge:
         """The last number that is on the card for sure."""
         return self._tables.accepted.samples
 
+    @property
+    def held_back(self) -> list[int]:
+        """The urgent samples nobody was told of, because nobody knew where they were."""
+        return [chunk.first for chunk in self._unsure.chunks if chunk.lane is Kind.URGENT]
+
     def due(self, now: Instant) -> bool:
         """Whether the disk should be tried again."""
         return now.mono_ns >= self._try_at_ns

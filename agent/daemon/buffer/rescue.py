@@ -66,7 +66,7 @@ class Old:
     def of(cls, head: Json) -> "Old":
         """From the first line of the salvage."""
         eras = [
-            Era(key, boot, ran, began, tuple(Anchor(0, m, w, Source(s)) for m, w, s in anchors))
+            Era(key, boot, ran, began, tuple(Anchor(n, m, w, Source(s)) for n, m, w, s in anchors))
             for key, boot, ran, began, anchors in head["eras"]
         ]
         return cls(

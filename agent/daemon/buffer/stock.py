@@ -1,6 +1,6 @@
 """Everything committed, as the event loop sees it: shared by all outboxes."""
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -65,7 +65,9 @@ class Stock:
         if done.lives is not None:
             self.lives = done.lives
             self.shelf.clear()  # what was held back lies between what is on it
-        urgent = False
+        urgent = bool(done.urgent)
+        for number in done.urgent:
+            insort(self.urgent, number)
         for chunk in done.chunks:
             self.shelf.add(chunk)
             if chunk.lane is Kind.URGENT:

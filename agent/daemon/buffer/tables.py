@@ -213,7 +213,7 @@ class Tables:
             self.lives.begin(number, epoch=life.epoch, seq=seq, reason="salvaged")
         end, seq = first + wreckage.last, first - before.shift
         self.lives.begin(end, epoch=before.epoch, seq=seq, reason="after salvage")
-        eras = {era.id: self.eras.adopt(era) for era in wreckage.eras}
+        eras = {era.id: self.eras.adopt(era, first, end) for era in wreckage.eras}
         return Progress(wreckage.place, first, wreckage.last, eras=eras)
 
     def vacuum(self) -> None:
