@@ -73,6 +73,11 @@ class Frame:
     checkpoint_commits: int = CHECKPOINT_COMMITS
 
 
+def legible(text: bytes) -> str:
+    """Text that a flipped bit made unreadable is not a reason to read nothing at all."""
+    return text.decode(errors="replace")
+
+
 class Database:
     """A connection that checkpoints itself and knows how much it wrote."""
 
@@ -100,6 +105,7 @@ class Database:
             isolation_level=None,
             timeout=BUSY_S,
         )
+        self._connection.text_factory = legible
         try:
             self._check_log()
             self._check_format()

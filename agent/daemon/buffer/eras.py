@@ -55,7 +55,8 @@ class Era:
         boot: id of the boot.
         running_ns: how long the gateway had run in its life when the era began.
         began_ns: boot clock at that moment.
-        anchors: in the order they came; the first is a guess unless the clock was trusted.
+        anchors: in the order they came; the first is a guess unless the clock was trusted. None:
+            they are damaged, and it was not placed yet.
     """
 
     id: int
@@ -67,8 +68,8 @@ class Era:
     @property
     def trusted(self) -> Anchor | None:
         """The newest anchor that somebody vouched for, or that was estimated."""
-        last = self.anchors[-1]
-        return None if last.source is Source.GUESS else last
+        last = self.anchors[-1] if self.anchors else None
+        return None if last is None or last.source is Source.GUESS else last
 
     def anchor(self, number: int, *, trusted_only: bool) -> Anchor | None:
         """What stamps this number, or None while nobody knows."""
@@ -178,8 +179,7 @@ class Eras:
         after = [era for era in self.by_id.values() if era.id > key]
         later = min(after, key=lambda era: era.id, default=self._current)
         ended_ns = later.running_ns if later is not None else self._running_ns
-        guess = Anchor(0, first_ns, 0, Source.GUESS)
-        era = Era(key, "", max(0, ended_ns - (last_ns - first_ns)), first_ns, (guess,))
+        era = Era(key, "", max(0, ended_ns - (last_ns - first_ns)), first_ns, ())
         self._note(_placed(era, later, since=0) if later is not None else era)
         self._go_on(max(self.by_id.values(), key=_order))
 

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 from agent.daemon.buffer import ledger, rows
 from agent.daemon.buffer.codec import Damaged, Shape, text_crc
-from agent.daemon.buffer.database import Database, Frame
+from agent.daemon.buffer.database import Database, Frame, legible
 from agent.daemon.buffer.eras import Era, Eras
 from agent.daemon.buffer.mending import PAGE_BYTES, mend_first_page, mend_log
 from agent.daemon.buffer.model import Chunk, Count, Cursor, LossEntry
@@ -83,6 +83,7 @@ class Wreck(Database):
 
     def _connected(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._file, isolation_level=None)
+        connection.text_factory = legible
         with suppress(*UNREADABLE):
             if connection.execute("pragma user_version").fetchone()[0] == 1:
                 connection.create_function("crc_of", -1, text_crc, deterministic=True)

@@ -67,7 +67,7 @@ class Store:
         had_wal = _size(self._file.with_name("buffer.db-wal")) > 0
         self._db.open()
         try:
-            cursors = known_cursors(self._loaded(), destinations, tables.accepted)
+            cursors = known_cursors(tables.load(), destinations, tables.accepted)
             judgement = judged(self._care.concerned(witness), tables, self._frame, had_wal=had_wal)
             if judgement.suspicious:
                 check(self._db, tables)
@@ -76,6 +76,10 @@ class Store:
             self._care.ballast.restore()
             tables.measure()
             return tables.opened(cursors, judgement.news)
+        except (TypeError, ValueError) as error:  # of columns that no CRC vouches for
+            self._db.close()
+            message = f"its rows make no sense: {error}"
+            raise Unusable(message) from error
         except BaseException:
             self._db.close()
             raise
@@ -139,13 +143,6 @@ class Store:
                 self._care.vouch(now, clean=not self._damaged)
                 self._db.checkpoint()
         self._db.close()
-
-    def _loaded(self) -> list[Cursor]:
-        try:
-            return self._tables.load()
-        except (TypeError, ValueError) as error:  # of columns that no CRC vouches for
-            message = f"its rows make no sense: {error}"
-            raise Unusable(message) from error
 
     def _begin(self, judgement: Judgement, cursors: list[Cursor], now: Instant) -> None:
         """The first commit of a run: it makes the WAL, so that its absence means something."""
