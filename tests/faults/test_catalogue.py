@@ -17,7 +17,6 @@ NUMBERED = re.compile(r"test_(\d\d)_")
 # of the catalogue's faults those that nobody tests, and what is missing of others: both with why
 NOT_TESTED: dict[int, str] = {}
 PARTLY: dict[int, str] = {
-    16: "a page that can never be read again is not injected: the shim fails calls, not places",
     18: "a file system that the kernel made read-only becomes writable by a new mount only",
     23: "a server that reports a higher number, or another hash, is not believed: none speaks so",
     41: "the quota's part is in test_12, at full size in nobody's: 5 GB are not written here",

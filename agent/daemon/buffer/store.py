@@ -28,6 +28,7 @@ from agent.errors import UnavailableError
 from agent.sample import Instant
 
 ATTEMPTS = 3  # an I/O error means "outcome unknown": reopen, look, write the same again
+UNREAD_MAX = 10  # a page that so many attempts could not read would hold up its lane for ever
 MEASURE_COMMITS = 16  # between looks how large the file is, which cost a little each
 SILENT = "The disk does not answer, so what it holds cannot be read now."
 
@@ -54,6 +55,7 @@ class Store:
         self._trouble: str | None = None
         self._left: Refuge | None = None  # the disk has just taken what it held
         self._damaged = False
+        self._unread_times = 0
 
     def open(self, now: Instant, destinations: Sequence[str]) -> Opened:
         """Open, judge against the witness, and commit that this start took place.
@@ -252,13 +254,18 @@ class Store:
 
     def _read(self, ask: Ask) -> Found:
         try:
-            return read(self._db, self._tables.shapes.by_id, ask)
+            found = read(self._db, self._tables.shapes.by_id, ask)
         except sqlite3.Error as error:
             return self._unread(error)
+        self._unread_times = 0
+        return found
 
     def _unread(self, error: sqlite3.Error) -> Found:
         self._trouble = said(error)
-        self._damaged = self._damaged or kind_of(error) is Trouble.DAMAGED
+        self._unread_times += 1
+        kind = kind_of(error)
+        stays = kind is Trouble.UNREADABLE and self._unread_times >= UNREAD_MAX
+        self._damaged = self._damaged or stays or kind is Trouble.DAMAGED
         return Found(incomplete=True, hopeless=self._damaged)
 
     def _reopen(self) -> None:
