@@ -5,7 +5,6 @@ everybody else out, needs no shared memory file (whose mapping kills the process
 and is out of reach of SQLite's WAL-reset bug, which takes two connections.
 """
 
-import gc
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -124,8 +123,6 @@ class Database:
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
-            del connection
-            gc.collect()  # its statements and it hold each other, and as long the file is locked
 
     def rows(self, sql: str, values: Iterable[object] = ()) -> list[Any]:
         """All rows of a query."""
