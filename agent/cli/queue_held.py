@@ -98,7 +98,11 @@ def try_now(session: Session) -> None:
         session.document("queue.try", found)
         return
     names = ", ".join(found["destinations"])
-    session.write(f"Tried now: {names}. See: fieldpost status" if names else "No clouds.")
+    if not names:
+        session.write("No clouds.")
+        return
+    session.write(f"Asked to try now: {names}. See: fieldpost queue")
+    session.remark("A cloud that asked us to wait is left in peace until then.")
 
 
 @verb("drop", example="sudo fieldpost queue drop platform\nsudo fieldpost queue drop old --yes")

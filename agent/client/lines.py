@@ -70,7 +70,9 @@ def answer(line: bytes) -> Json:
 def silent() -> UnavailableError:
     """The daemon took the question and said nothing."""
     return UnavailableError(
-        "The fieldpost daemon does not answer.", action="See what it does: fieldpost log"
+        "The fieldpost daemon does not answer.",
+        action="See what it said last: journalctl -u fieldpost -n 20   "
+        "(start it again: sudo systemctl restart fieldpost)",
     )
 
 

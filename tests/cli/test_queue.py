@@ -21,6 +21,7 @@ scada      ok        none            none     21/s   4 s       0         0
 old        removed   80, 9.0 kB      2 d      none   -         0         6
 platform: api.example.com cannot be reached (Connection refused). Readings are
    kept: 1 240 so far, room for 31 d. Next try in 2 min.
+   fieldpost netcheck platform
 platform: 2 refused samples, 1 of them going again:
    fieldpost queue rejected platform
 platform: 120 readings lost, given up by hand,
@@ -65,6 +66,7 @@ def store(twin: Twin) -> Twin:
     away = bakery.destination(754.0, "waiting") | {
         "message": "platform: api.example.com cannot be reached (Connection refused). Readings are"
         " kept: 1 240 so far, room for 31 d.",
+        "action": "fieldpost netcheck platform",
         "next_try_s": 125,
     }
     waiting = {
@@ -129,6 +131,15 @@ def test_refused_samples_are_sent_again_all_or_some(store: Twin, fieldpost: Fiel
     assert fieldpost("queue", "replay", "platform").code == 2
     assert fieldpost("queue", "replay", "platform", "17", "--all").code == 2
     assert len(store.asked) == asked
+
+
+def test_trying_now_promises_nothing_for_a_cloud_that_asked_for_peace(
+    store: Twin, fieldpost: Fieldpost
+) -> None:
+    store.answers["queue.try"] = {"destinations": ["platform", "scada"]}
+    said = fieldpost("queue", "try")
+    assert said.out == "Asked to try now: platform, scada. See: fieldpost queue\n"
+    assert "asked us to wait" in said.err
 
 
 def test_nothing_is_given_up_without_a_word(
