@@ -16,6 +16,7 @@ MAGIC = 0x377F0682  # the last bit says that sums are over big-endian words
 VERSION = 3007000
 PAGE_BYTES = 4096
 FRAME_BYTES = FRAME.size + PAGE_BYTES
+FLIPPED = 2  # bits of 64 that may differ between salts that were the same
 WORD = 0xFFFFFFFF
 COPY = "damaged-wal"  # the log as it was found, beside the database
 
@@ -59,8 +60,14 @@ class Log:
         self.frames = [self._frame(place) for place in range(max(ours, default=-1) + 1)]
 
     def commits_after(self, count: int) -> int:
-        """How many transactions end behind so many frames."""
-        return sum(1 for frame in self.frames[count:] if frame.commits)
+        """How many transactions end behind so many frames and one of ours that is damaged.
+
+        None where another generation begins there: what is behind it was checkpointed long ago.
+        """
+        if not self._ours(count):
+            return 0
+        behind = range(count, len(self.frames))
+        return sum(1 for place in behind if self.frames[place].commits and self._ours(place))
 
     def mended(self) -> bytes:
         """The same without the frames that are not as they were written."""
@@ -83,6 +90,11 @@ class Log:
                 yield frame
             else:
                 known |= found  # it may be the sums that are wrong
+
+    def _ours(self, place: int) -> bool:
+        """Whether it is of this generation: the salts of another differ in many bits."""
+        other = int.from_bytes(self._salts_at(place)) ^ int.from_bytes(self._salts)
+        return other.bit_count() <= FLIPPED
 
     def _frame(self, place: int) -> Frame:
         at = HEADER.size + place * FRAME_BYTES
