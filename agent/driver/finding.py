@@ -19,11 +19,13 @@ class Mark:
     Attributes:
         body: the question, as in `Question.body`.
         expect: what the answer begins with, as text or as a number; None: any answer is a hint.
+        models: SunSpec models, one of which the device must have; empty: it need not have any.
     """
 
     profile: str
     body: bytes
     expect: str | None = None
+    models: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

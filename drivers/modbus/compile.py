@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Final
 
 from agent.driver import Mark
@@ -117,7 +118,14 @@ def marks(profiles: Iterable[ProfileSettings]) -> Iterator[Mark]:
         if isinstance(profile, ModbusProfile) and profile.identify is not None:
             table, address = profile.identify.read
             asked = read_request(1, table, address, profile.identify.form.registers)
-            yield Mark(profile.profile, asked.pdu, profile.identify.expect)
+            yield Mark(profile.profile, asked.pdu, profile.identify.expect, _needed(profile))
+
+
+def _needed(profile: ModbusProfile) -> frozenset[int]:
+    """The SunSpec models of which a device of this profile has one."""
+    models = [*profile.models, *(profile.instead.models if profile.instead else ())]
+    needed = (range(model.low, model.high + 1) for model in models if not model.optional)
+    return frozenset(chain.from_iterable(needed))
 
 
 def fields_of_profile(points: Sequence[tuple[str, ModbusPoint]], order: Order) -> Iterator[Field]:

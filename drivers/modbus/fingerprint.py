@@ -32,11 +32,18 @@ class Identity:
     Attributes:
         code: of the product, as the maker writes it.
         says: more about it, for a person.
+        models: of SunSpec, that it has.
     """
 
     name: str = ""
     code: str = ""
     says: str = ""
+    models: Sequence[int] = ()
+
+    def fits(self, mark: Mark) -> bool:
+        """Whether it has what the profile reads, as far as its list of models goes."""
+        known = 0 < len(self.models) < MOST_MODELS
+        return not (known and mark.models and mark.models.isdisjoint(self.models))
 
     def likely(self, marks: Iterable[Mark]) -> Sequence[str]:
         """Profiles that have the product's code in their names."""
@@ -67,7 +74,7 @@ async def _sunspec(ask: Ask, unit: int) -> Identity | None:
         models = await _models(ask, unit, base + len(SUNSPEC) // 2)
         at = "" if base == SUNSPEC_BASES[0] else f" at {base}"
         says = f"SunSpec{at}, models {', '.join(map(str, models))}" if models else f"SunSpec{at}"
-        return Identity(" ".join(filter(None, texts)), texts[1], says)
+        return Identity(" ".join(filter(None, texts)), texts[1], says, models)
     return None
 
 

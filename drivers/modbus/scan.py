@@ -99,7 +99,7 @@ class Unknown:
         sure: list[tuple[int, str]] = []
         hints: list[str] = []
         answers: dict[bytes, bytes | None] = {}
-        for mark in self.search.marks():
+        for mark in filter(known.fits, self.search.marks()):
             if mark.body not in answers:
                 answers[mark.body] = await self._data(mark.body)
             data = answers[mark.body]

@@ -26,10 +26,10 @@ def words(text: str, size: int) -> list[int]:
     return [*struct.unpack(f">{size}H", text.encode().ljust(2 * size, b"\0"))]
 
 
-def sunspec() -> SimDevice:
+def sunspec(model: int = 113) -> SimDevice:
     common = [1, 66, *words("Fronius", 16), *words("Symo 8.2-3-M", 16), *words("", 8)]
     common += [*words("0.3.22", 8), *words("29100007", 16), 1, 0]
-    values = [*words("SunS", 2), *common, 103, 50, *([0] * 50), 160, 4, *([0] * 4), 0xFFFF, 0]
+    values = [*words("SunS", 2), *common, model, 50, *([0] * 50), 160, 4, *([0] * 4), 0xFFFF, 0]
     return SimDevice(1, simdata=[SimData(40000, values=values, datatype=DataType.REGISTERS)])
 
 
@@ -81,8 +81,22 @@ async def test_a_sunspec_device_tells_its_models_and_the_closest_profile_wins() 
     async with serving(sunspec()) as port:
         (found,) = await seen(port, known)
     assert found.name == "Fronius Symo 8.2-3-M 0.3.22"
-    assert found.says == "SunSpec, models 1, 103, 160"
+    assert found.says == "SunSpec, models 1, 113, 160"
     assert (list(found.profiles), found.sure) == (["fronius-symo", "sunspec-inverter"], True)
+
+
+@pytest.mark.parametrize(
+    ("model", "profile"), [(103, "sunspec-inverter"), (203, "sunspec-meter"), (113, "fronius-symo")]
+)
+async def test_a_profile_of_sunspec_models_that_the_device_lacks_is_not_named(
+    model: int, profile: str
+) -> None:
+    names = ("sunspec-meter", "sunspec-inverter", "fronius-symo")
+    known = [*marks(load(name)[1] for name in names)]
+    async with serving(sunspec(model)) as port:
+        (found,) = await seen(port, known)
+    assert (found.profiles[0], found.sure) == (profile, True)
+    assert found.profiles.count("sunspec-meter") == (model == 203)
 
 
 async def test_an_unknown_model_shows_its_first_registers() -> None:
