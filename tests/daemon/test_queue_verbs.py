@@ -135,6 +135,8 @@ async def test_a_store_that_is_full_and_takes_nothing_new_is_a_failure(tmp_path:
     said = [problem["message"] for problem in problems if problem["code"] == "FP-U06"]
     assert len(said) == 2
     assert all("readings had to be given up in the last hour" in sentence for sentence in said)
+    advice = {problem["action"] for problem in problems if problem["code"] == "FP-U06"}
+    assert all(said.startswith("fieldpost queue  says why") for said in advice)  # or by hand
 
 
 async def test_what_a_cloud_refused_that_nobody_knows_is_a_mistake(plant: Plant) -> None:

@@ -113,7 +113,9 @@ def of_destination(
     name = destination.destination.name
     if lost := destination.lost_1h(now_s):
         message = f"{name}: {figure(lost)} readings had to be given up in the last hour."
-        action = "Bring the way to it back, or raise `buffer`: fieldpost queue"
+        action = (
+            "fieldpost queue  says why; for lack of room: bring its way back, or raise `buffer`"
+        )
         yield Problem("FP-U06", Status.FAIL, "destination", "losing", name, message, action)
     if state in _DESTINATION:
         message, advice = _destination_text(destination, state, queue, now_s)
