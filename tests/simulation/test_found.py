@@ -98,3 +98,10 @@ def test_an_alarm_that_was_being_written_when_the_card_broke_still_goes_first(li
     events = [(400.0, urgent(0.0)), (500.0, cloud("platform", Mood.OUT))]
     events += [(8000.0, urgent(1.0)), (8000.0, card_breaks), (8100.0, urgent(0.0))]
     assert lived([*events, (8300.0, cloud("platform", Mood.WELL)), (8310.0, card_errs(0.0))]) == []
+
+
+def test_an_alarm_on_a_card_that_broke_afterwards_goes_before_what_came_later(lived: Lived) -> None:
+    events = [(400.0, cloud("platform", Mood.OUT)), (400.0, cloud("deduplicates", Mood.OUT))]
+    events += [(400.0, urgent(1.0)), (1000.0, urgent(0.0)), (1600.0, card_breaks)]
+    events += [(4000.0, cloud("deduplicates", Mood.WELL)), (4000.0, cloud("platform", Mood.WELL))]
+    assert lived([*events, (8000.0, card_errs(0.0))]) == []

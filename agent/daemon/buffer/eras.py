@@ -187,12 +187,14 @@ class Eras:
         """Place boots that never saw a trusted clock before the next one that did.
 
         The spacing of their samples is exact; the end is put where the next boot began, which is
-        the latest it can have been.
+        the latest it can have been. What a store in RAM held in this very boot has its clock.
         """
         later: Era | None = None
+        current = self._current
         for era in sorted(self.by_id.values(), key=_order, reverse=True):
-            if later is not None and era.trusted is None:
-                self._note(_placed(era, later, since=handed + 1))
+            known = current if current is not None and current.boot == era.boot else later
+            if known is not None and era.trusted is None:
+                self._note(self._understood(era, known, handed + 1))
             if self.by_id[era.id].trusted is not None:
                 later = self.by_id[era.id]
 

@@ -9,12 +9,17 @@ READINGS_MAX = 20_000  # about 2 MB of Python objects; what is older comes from 
 
 
 class Shelf:
-    """Consecutive chunks up to the newest committed one."""
+    """Consecutive chunks up to the newest committed one.
+
+    Attributes:
+        gaps: what was being written when the card broke is missing between them.
+    """
 
     def __init__(self, readings_max: int = READINGS_MAX) -> None:
         self._chunks: deque[Chunk] = deque()
         self._readings = 0
         self._readings_max = readings_max
+        self.gaps = False
 
     def add(self, chunk: Chunk) -> None:
         """Put the newest on; the oldest leave when there is no room."""
@@ -28,17 +33,19 @@ class Shelf:
         while self._chunks and self._chunks[0].last <= through:
             self._drop()
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._chunks.clear()
-        self._readings = 0
+    def part(self, *, readable: bool) -> None:
+        """What is held back lies between what is on it; only a card that answers has the rest."""
+        self.gaps = not readable
+        if readable:
+            self._chunks.clear()
+            self._readings = 0
 
     def read(self, ask: Ask) -> Found | None:
         """The same as reading from the card, or None when some of it lies only there."""
         start = ask.settled.next_missing(ask.start)
         if start <= ask.end and (not self._chunks or start < self._chunks[0].first):
             return None
-        found = Found()
+        found = Found(incomplete=self.gaps)
         for chunk in self._chunks:
             if chunk.last < start or ask.settled.covers(chunk.first, chunk.last):
                 continue

@@ -64,7 +64,7 @@ class Stock:
             self.eras[era.id] = era
         if done.lives is not None:
             self.lives = done.lives
-            self.shelf.clear()  # what was held back lies between what is on it
+            self.shelf.part(readable=not done.broken)
         urgent = bool(done.urgent)
         for number in done.urgent:
             insort(self.urgent, number)
