@@ -7,6 +7,7 @@ that only this makes too slow is told.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 from agent.prepare.kinds import Problem, Severity, Spot
@@ -109,11 +110,14 @@ def _part(line: Line, unit: Unit, measured_s: float | None) -> Part:
 
 
 def _relief(line: Line, worst: Part, total: float) -> str:
-    """Read the dearest device less often, or speed up the line."""
+    """Read the dearest device less often, all where it alone is not enough, or speed up."""
     left = BUSY - (total - worst.share)
     every_s = worst.every_s
-    enough_s = every_s * worst.share / left if left > 0 else every_s * total / BUSY
-    fix = f"read {worst.device} every {airtime.written(airtime.nice(enough_s))}"
+    if left > 0:
+        enough_s = every_s * worst.share / left
+        fix = f"read {worst.device} every {airtime.written(airtime.nice(enough_s))}"
+    else:
+        fix = f"read each device {ceil(total / BUSY)} times less often"
     faster = next((s for s in SPEEDS if line.serial and s > line.serial.baud), None)
     if line.serial is None or faster is None:
         return fix

@@ -11,6 +11,7 @@ from agent.driver.learned import Learned
 from agent.prepare.kinds import DeviceInput, Problem, Severity, Spot
 from drivers.modbus import airtime
 from drivers.modbus.compile import conversions_of
+from drivers.modbus.load import Part, problems
 from drivers.modbus.plan import Line, Operation, Table, Unit, manual
 from drivers.modbus.profile import ModbusProfile
 from drivers.modbus.settings import UnitSettings
@@ -251,3 +252,12 @@ def test_a_plain_whole_number_needs_nothing_but_to_be_unpacked() -> None:
         {"profile": "p", "kind": "modbus", "points": {"plain": plain, "scaled": scaled}}
     )
     assert set(conversions_of([*profile.points.items()])) == {"scaled"}
+
+
+def test_where_one_device_alone_frees_too_little_all_are_to_be_read_less_often() -> None:
+    like = plant.profile("a: holding 0 uint16")
+    line = plan.from_json(Line, plant.on_line("/dev/null", [plant.device("m", 1, like)]).spec)
+    parts = [Part(name, share, share, 1, 0.05, measured=False)
+             for name, share in (("big", 1.44), ("busy", 1.01))]  # fmt: skip
+    (problem,) = problems(line, parts)
+    assert (problem.fix or "").startswith("read each device 4 times less often")
