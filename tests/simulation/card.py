@@ -70,10 +70,10 @@ class SimDatabase(Database):
             raise self._error()
         return super().execute(sql, values)
 
-    def open(self) -> None:
+    def open(self, *, again: bool = False) -> None:
         if self._card.broken:
             raise self._error()
-        super().open()
+        super().open(again=again)
 
     def _error(self) -> sqlite3.OperationalError:
         self._card.errors += 1

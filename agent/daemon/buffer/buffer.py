@@ -83,8 +83,6 @@ class Buffer:
         self._desk.closing = True
         try:
             if self._desk.store is not None:
-                if self._desk.removed:  # what passed them by is saved with receipts only
-                    self._desk.save_cursors()
                 await self._commits.flush()
                 await self._thread.run(self._desk.store.close, self._clock.now())
         finally:

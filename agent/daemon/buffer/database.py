@@ -88,8 +88,11 @@ class Database:
         self._since_checkpoint = [0, 0]
         self._connection: sqlite3.Connection | None = None
 
-    def open(self) -> None:
+    def open(self, *, again: bool = False) -> None:
         """Open and set up.
+
+        Args:
+            again: it is ours already; what a failed commit left in the log is known.
 
         Raises:
             Outdated, Newer: another format.
@@ -106,7 +109,9 @@ class Database:
         )
         self._connection.text_factory = legible
         try:
-            self._check_log()
+            self.rows("pragma locking_mode = exclusive")
+            if not again:
+                self._check_log()
             self._check_format()
             self._set_up()
         except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message
@@ -206,12 +211,14 @@ class Database:
         Behind the last sound frame there may be what a cut left of one transaction. More of them
         were acknowledged; so the log is kept beside, and the salvage mends it.
         """
-        self.rows("pragma locking_mode = exclusive")
         wal = self._file.with_name(f"{self._file.name}-wal")
         content = wal.read_bytes() if wal.exists() else b""
         if not content:
             return
-        believed = max(0, self.one("pragma wal_checkpoint(passive)")[1])
+        try:
+            believed = max(0, self.one("pragma wal_checkpoint(passive)")[1])
+        except sqlite3.Error:
+            return  # a full disk takes no checkpoint, which says nothing about the log
         if Log(content).commits_after(believed) > UNACKNOWLEDGED:
             copy = wal.with_name(COPY)
             copy.write_bytes(content)

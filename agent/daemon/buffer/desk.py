@@ -218,8 +218,6 @@ class Desk:
         self.space, self.written_bytes = done.space, done.written_bytes
         self.commit_count += 1
         self._take_in_rescued(done)
-        for cursor in self.removed:
-            cursor.pass_by(done.chunks)
         self.hopeless = self.hopeless or done.damaged
         if not self.exiled:
             tell(done, self.broken)

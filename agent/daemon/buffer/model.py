@@ -1,6 +1,6 @@
 """What the parts of the buffer tell each other."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -98,12 +98,6 @@ class Cursor:
     def waiting(self, accepted: Count) -> Count:
         """What is neither delivered, nor set aside, nor lost."""
         return accepted - self.answered
-
-    def pass_by(self, chunks: Iterable[Chunk]) -> None:
-        """What is accepted while it is not configured is not for it."""
-        for chunk in chunks:
-            self.settled.add(chunk.first, chunk.last)
-            self.since += Count(len(chunk.entries), chunk.readings)
 
     def copy(self) -> "Cursor":
         """An independent one."""

@@ -271,7 +271,7 @@ class Store:
     def _reopen(self) -> None:
         self._db.close()
         try:
-            self._db.open()
+            self._db.open(again=True)
         except sqlite3.Error as error:
             raise BrokenError(said(error), kind_of(error)) from error
         except (Outdated, Newer, Unusable) as error:

@@ -180,22 +180,6 @@ async def test_a_destination_that_left_the_file_can_be_forgotten(
         assert [line.count.samples for line in await buffer.views.lost()] == [2]
 
 
-async def test_what_is_read_while_a_destination_is_not_configured_is_not_for_it(
-    tmp_path: Path, clock: HandClock
-) -> None:
-    async with opened(tmp_path, clock, ("old", "new")) as buffer:
-        await put(buffer, clock, 1, 2)
-    async with opened(tmp_path, clock, ("new",)) as buffer:
-        await put(buffer, clock, 3, 4)
-        assert (await buffer.views.backlogs())["old"].count.samples == 2
-        await put(buffer, clock, 5)
-    async with opened(tmp_path, clock, ("old", "new")) as buffer:
-        await put(buffer, clock, 6)
-        assert powers(await drain(buffer.outbox("old"))) == [1, 2, 6]
-        assert powers(await drain(buffer.outbox("new"))) == [1, 2, 3, 4, 5, 6]
-        assert balanced(buffer)
-
-
 async def test_a_destination_with_nothing_left_can_be_forgotten_too(
     tmp_path: Path, clock: HandClock
 ) -> None:
