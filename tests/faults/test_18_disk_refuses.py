@@ -1,7 +1,7 @@
 """Fault 18: the disk refuses: samples live in RAM, are delivered from there, and go back to it."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -10,6 +10,7 @@ import pytest
 
 from agent.cloud import Batch, Receipt
 from agent.daemon.buffer import Lane
+from agent.daemon.buffer.database import Database
 from agent.daemon.buffer.opening import Build, frame_of
 from agent.daemon.buffer.orders import Done, Order
 from agent.daemon.buffer.ram import RING_BYTES
@@ -19,6 +20,7 @@ from agent.sample import Sample
 from tests.daemon.buffer.parts import (
     SITE,
     HandClock,
+    balanced,
     drain,
     made,
     opened,
@@ -223,3 +225,38 @@ async def test_the_quota_is_no_reason_for_ram(tmp_path: Path, clock: HandClock) 
     assert facts.broken is None
     assert facts.destinations["cloud"].lost > 0
     assert facts.used_bytes <= 64 * 4096 + frame.ballast_bytes
+
+
+class NoCommit(Database):
+    """Everything works but the end of a transaction, while a test says so."""
+
+    refuses: ClassVar[bool] = False
+
+    def execute(self, sql: str, values: Iterable[object] = ()) -> sqlite3.Cursor:
+        if sql == "commit" and NoCommit.refuses:
+            message = "disk I/O error"
+            raise sqlite3.OperationalError(message)
+        return super().execute(sql, values)
+
+
+async def test_what_was_given_up_meanwhile_is_in_the_ledger_once_however_often_it_is_tried(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    build = Build(made, store=lambda home, frame: Store(home, frame, NoCommit))
+    async with opened(tmp_path, clock, build=build) as buffer:
+        buffer.outbox("cloud").keep(10.0)
+        await put(buffer, clock, 1, 2)
+        NoCommit.refuses = True
+        await put(buffer, clock, 3)
+        clock.tick(20)
+        await buffer.look_after()
+        for _ in range(3):
+            clock.tick(61)
+            await put(buffer, clock, 4)
+        NoCommit.refuses = False
+        clock.tick(61)
+        await put(buffer, clock, 5)
+        assert buffer.facts().broken is None
+        [line] = await buffer.views.lost()
+        assert line.count.readings == buffer.facts().destinations["cloud"].lost > 0
+        assert balanced(buffer)

@@ -135,9 +135,12 @@ class Refuge:
         tables = self._tables
         before = tables.lives.of(self._first - 1)
         owed = self._unsure  # some of it may be on the card already, under the same numbers
-        owed.cursors += self._cursors.values()
+        owed.cursors = [
+            *({cursor.name: cursor for cursor in owed.cursors} | self._cursors).values()
+        ]
         owed.rejected += self._rejected
         owed.losses += self._losses
+        self._rejected, self._losses = [], []  # once: this may be tried again and again
         in_ram = Lives(tables.lives.known)  # holds as long as the disk has not said yes
         try:
             with self._db.transaction():

@@ -242,8 +242,7 @@ class Store:
             return False
         try:
             self._reopen()
-            self._care.clear(refuge, now)
-            refuge.give_back(now)
+            self._give_back(refuge, now)
         except BrokenError as error:
             refuge.refused_again(now, str(error))
         except sqlite3.Error as error:
@@ -251,6 +250,20 @@ class Store:
         else:
             self._refuge, self._left = None, refuge
         return self._refuge is None
+
+    def _give_back(self, refuge: Refuge, now: Instant) -> None:
+        """Write what RAM held; only a full disk is cleared first.
+
+        Clearing writes cursors that know of samples in RAM, which a stop before the rest is written
+        would leave behind without them.
+        """
+        try:
+            refuge.give_back(now)
+        except sqlite3.Error as error:
+            if kind_of(error) is not Trouble.FULL:
+                raise
+            self._care.clear(refuge, now)
+            refuge.give_back(now)
 
     def _read(self, ask: Ask) -> Found:
         try:
