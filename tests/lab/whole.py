@@ -30,6 +30,7 @@ ROOT = Path(__file__).parent.parent.parent
 RELEASE = (str(Path(sys.executable).with_name("fieldpost")),)
 EVERY_S = 0.1
 WINDOW_S = 1.2  # what a kill may cost: `may_lose`, and a commit on a busy machine
+UNDER_WAY_S = 0.1
 ENDS_S = 10.0
 PROFILE = """\
 profile: counter
@@ -237,7 +238,8 @@ class Whole:
 
     def _ended(self, stuck_s: float | None = None) -> None:
         now_s = time.monotonic()
-        self.ended.append(((stuck_s or now_s) - WINDOW_S, now_s))
+        # a request that was under way when it died is served a moment later, to nobody
+        self.ended.append(((stuck_s or now_s) - WINDOW_S, now_s + UNDER_WAY_S))
 
     def _quiet(self, snapshot: dict[str, Any]) -> bool:
         """Nothing to be salvaged; live samples come all the time, so a handful may wait."""
