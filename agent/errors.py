@@ -67,6 +67,6 @@ class NoAnswerError(FieldpostError):
 
 
 class NotWritableError(FieldpostError):
-    """The point's profile does not allow writing."""
+    """The point's profile does not allow writing, or the device itself does not take it."""
 
     code = "NOT_WRITABLE"

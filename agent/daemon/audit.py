@@ -19,13 +19,14 @@ import orjson
 
 from agent import logging
 from agent.clock import Clock, iso
-from agent.daemon.conversation import Peer
+from agent.daemon.conversation import Peer, Result
 from agent.plan import Json
 
 FILE_NAME, OLD_NAME = "audit.log", "audit.old.log"
 MODE = 0o600
 SIZE_BYTES = 512 * 1024  # about 2000 lines, twice
 TEXT_LENGTH_MAX = 200  # of one argument: a whole configuration stands here as its SHA-256
+DETAIL_LENGTH_MAX = 300  # of the sentence that says why not
 LINES_A_MINUTE = 60
 WINDOW_S = 60.0
 NEWEST = 200  # lines kept at hand for the API
@@ -97,11 +98,13 @@ class Audit:
             os.close(self._file)
             self._file = None
 
-    def asked(self, peer: Peer, verb: str, args: Json, result: str) -> None:
+    def asked(self, peer: Peer, verb: str, args: Json, result: Result) -> None:
         """Write down what a client of the socket did."""
-        self.note(f"uid {peer.uid}", verb, args, result)
+        self.note(f"uid {peer.uid}", verb, args, result.code, result.detail)
 
-    def note(self, who: str, what: str, facts: Mapping[str, object], result: str) -> None:
+    def note(
+        self, who: str, what: str, facts: Mapping[str, object], result: str, detail: str = ""
+    ) -> None:
         """Write one line, or count it when too many come.
 
         Args:
@@ -109,6 +112,7 @@ class Audit:
             what: the verb or event: `token.add`, `login`.
             facts: its arguments; never a secret.
             result: `ok` or an error code.
+            detail: why, in a sentence; never a secret.
         """
         now_s = self._clock.monotonic_s()
         if len(self._recent) == LINES_A_MINUTE and now_s - self._recent[0] < WINDOW_S:
@@ -124,6 +128,8 @@ class Audit:
             "facts": {key: _short(value) for key, value in facts.items()},
             "result": result,
         }
+        if detail:
+            line["detail"] = detail[:DETAIL_LENGTH_MAX]
         if self._skipped:
             line["skipped_before"], self._skipped = self._skipped, 0
         log.info(f"For the record: {what}.", event_type="audit.line", **line)

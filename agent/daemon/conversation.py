@@ -70,15 +70,29 @@ class StreamVerb:
 
 
 Verbs = Mapping[str, Verb | StreamVerb]
-Audit = Callable[[Peer, str, Json, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a request.
+
+    Attributes:
+        code: `ok` or an error code.
+        detail: the sentence that the client was told; empty when it is fine.
+    """
+
+    code: str = "ok"
+    detail: str = ""
+
+
+Audit = Callable[[Peer, str, Json, Result], None]
 
 
 class Conversation:
     """Answers one client until it leaves or misbehaves.
 
     Args:
-        audit: told peer, verb, arguments and `ok` or an error code of everything that changes
-            something.
+        audit: told peer, verb, arguments and result of everything that changes something.
     """
 
     def __init__(
@@ -148,12 +162,12 @@ class Conversation:
             raise ForbiddenError(message, action="Run it again with sudo")
 
     async def _ask(self, verb: Verb, name: str, args: Json) -> Json:
-        result = "ok"
+        result = Result()
         try:
             self._permit(verb)
             return await verb.answer(args, self._peer)
         except FieldpostError as error:
-            result = error.code
+            result = Result(error.code, error.message)
             raise
         finally:
             if verb.changes:
@@ -222,7 +236,7 @@ class Conversation:
         self._writer.write(orjson.dumps(said) + b"\n")
         return True
 
-    def _note(self, verb: str, args: Json, result: str) -> None:
+    def _note(self, verb: str, args: Json, result: Result) -> None:
         if self._audit is not None:
             self._audit(self._peer, verb, args, result)
 

@@ -32,9 +32,12 @@ async def write(gateway: Gateway, args: Json) -> Json:
 
     Raises:
         DeviceNotFoundError, NotFoundError: there is no such device or point.
-        NotWritableError: its profile does not allow it, or its driver cannot.
-        ValidationError: the value is none of this point or out of range, or the command is too old.
-        NoAnswerError: the device said no, or nothing, or shows another value.
+        NotWritableError: its profile does not allow it, its driver cannot, or the device does not
+            take it: it said so, or shows another value afterwards.
+        ValidationError: the value is none of this point, out of range or refused by the device as
+            such, or the command is too old.
+        BusyError: the device is.
+        NoAnswerError: it said nothing; where it may have been written all the same, that is said.
     """
     device = _device(gateway.plan, args)
     point = _point(device, args)

@@ -110,9 +110,11 @@ class Writes(Protocol):
             what the device shows afterwards.
 
         Raises:
-            NotWritableError: the profile does not allow it.
-            ValidationError: the value is no value of this point, or outside its range.
-            DeviceFault: it did not answer, refused, or shows another value than the one written.
+            NotWritableError: the profile does not allow it, the device refuses it, or it shows
+                another value than the one written.
+            ValidationError: the value is no value of this point, outside its range, or refused.
+            BusyError: the device is.
+            DeviceFault: it did not answer; what it shows is not what was written, or unknown.
             DriverError: the connection is not there.
         """
         ...

@@ -269,8 +269,12 @@ class Token(Model):
 
 
 class AuditLine(Model):
-    """One line of the audit log; each holds the hash of the line before."""
+    """One line of the audit log; each holds the hash of the line before.
+
+    `detail` says why something was not done; it is absent where nothing is to be said.
+    """
 
     who: str
     what: str
     result: str
+    detail: str = ""

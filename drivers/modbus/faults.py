@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from agent.driver import DeviceFault, Reason
+from agent.driver import DeviceFault, Reason, Value
+from agent.errors import BusyError, FieldpostError, NotWritableError, ValidationError
 from drivers.modbus.breaker import TRIES
 from drivers.modbus.frames import Damaged, Refused
 from drivers.modbus.layout import Field
@@ -22,6 +23,8 @@ EXCEPTIONS: Final = {
     10: "the converter has no way to it",
     11: "the converter gets no answer from it",
 }
+ILLEGAL_VALUE: Final = 3
+ACCEPTED: Final = 5  # it has begun, and needs more time
 BUSY: Final = frozenset({5, 6})
 BEHIND_CONVERTER: Final = frozenset({10, 11})
 NOT_THERE: Final = frozenset({2, 3})  # what a device says that has no such register
@@ -88,13 +91,49 @@ def refused(unit: Unit, error: Refused, where: Field) -> DeviceFault:
     return DeviceFault(Reason.REFUSED, message, action=action)
 
 
-def refused_write(unit: Unit, error: Refused, where: Field) -> DeviceFault:
-    """It answers, and will not take this."""
-    why = EXCEPTIONS.get(error.code, f"exception {error.code}")
+def refused_write(unit: Unit, error: Refused, where: Field) -> FieldpostError:
+    """It answers, and will not take this; what is wrong decides the kind of the error."""
+    why = EXCEPTIONS.get(error.code, "unknown reason")
     number = manual(where.table, where.at)
-    message = f"refuses to write {where.table} {where.at} ({number}; {why})"
+    message = f"refuses to write {where.table} {where.at} ({number}; exception {error.code}, {why})"
+    if error.code in BEHIND_CONVERTER:
+        action = "Nothing was written. Look behind the converter: power, address, A/B wires."
+        return DeviceFault(Reason.NO_ANSWER, message, action=action)
+    message = f"{unit.device}: {message}"
+    if error.code == ILLEGAL_VALUE:
+        return ValidationError(field="value", reason="refused by the device", message=message)
+    if error.code in BUSY:
+        return BusyError(message, action="Nothing was written; try again when it has time.")
     action = f"Is it locked at the device, or is the profile {unit.profile} of another model?"
-    return DeviceFault(Reason.REFUSED, message, action=action)
+    return NotWritableError(message, action=action)
+
+
+def not_kept(unit: Unit, point: str, told: Value, shown: Value | None) -> NotWritableError:
+    """It said yes, and is as it was, or something else."""
+    message = (
+        f"{unit.device}: was told {point} = {told} and said yes, but shows {_said(shown)} "
+        "when it is read back"
+    )
+    action = "Look at the device before writing again; nothing was repeated."
+    return NotWritableError(message, action=action)
+
+
+def in_doubt(point: str, told: Value, why: str, shown: str) -> DeviceFault:
+    """Nobody knows whether it was written.
+
+    Args:
+        point: that was written.
+        told: what.
+        why: `no answer to the write`.
+        shown: what came of reading it back, as the end of a sentence.
+    """
+    message = f"was told {point} = {told}, {why}, and {shown}"
+    action = "Look at the device before writing again; nothing was repeated."
+    return DeviceFault(Reason.NO_ANSWER, message, action=action)
+
+
+def _said(value: Value | None) -> str:
+    return "no value" if value is None else str(value)
 
 
 def overrun(line: Line, skipped: int) -> DeviceFault:

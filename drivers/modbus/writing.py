@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from agent.driver import DeviceFault, Reading, Reason, Value
+from agent.driver import DeviceFault, DriverError, Reading, Value
 from agent.errors import NotWritableError
 from drivers.modbus import faults
 from drivers.modbus.bus import Bus
@@ -47,26 +47,42 @@ class Writing:
             raise NotWritableError(message, action=action)
         request = _request(unit.address, field, encoded(unit, field, value))
         doubt = await self._told(field, request)
-        (shown,) = await self._demand.read(point)
+        shown = await self._read_back(point, value, doubt)
         if not _same(value, shown.value, unit.conversions.get(point)):
-            raise _other(value, shown, doubt)
+            if doubt:
+                raise faults.in_doubt(point, value, doubt, f"shows {shown.value}")
+            raise faults.not_kept(unit, point, value, shown.value)
         return shown
 
     async def _told(self, field: Field, request: Request) -> str:
         """Send it; empty when the device said yes, else why we do not know.
 
         Raises:
-            DeviceFault: it refused.
+            FieldpostError: it refused.
+            DriverError: the line was lost; nobody knows whether it was written.
         """
         try:
             payload((await self._bus.tell(self._station.unit, request)).pdu)
         except Refused as error:
+            if error.code == faults.ACCEPTED:
+                return "it said that it needs more time"
             raise faults.refused_write(self._station.unit, error, field) from error
         except Silent:
-            return "no answer to the write"
+            return "no answer came"
         except Damaged as error:
-            return error.what
+            return f"the answer was damaged ({error.what})"
+        except DriverError as error:
+            message = f"{error.message}; {field.point} may or may not have been written"
+            raise DriverError(error.state, message, action=error.action) from error
         return ""
+
+    async def _read_back(self, point: str, value: Value, doubt: str) -> Reading:
+        try:
+            (shown,) = await self._demand.read(point)
+        except DeviceFault as error:
+            why = doubt or "said yes"
+            raise faults.in_doubt(point, value, why, f"reading it back: {error.message}") from error
+        return shown
 
 
 def _request(address: int, field: Field, what: Encoded) -> Request:
@@ -92,10 +108,3 @@ def _same(wanted: Value, shown: Value | None, how: Conversion | None) -> bool:
 
 
 _NO: Final = frozenset({"no", "false", "off", "0"})
-
-
-def _other(value: Value, shown: Reading, doubt: str) -> DeviceFault:
-    why = f" ({doubt})" if doubt else ", although it said yes"
-    message = f"was told {shown.point} = {value} and shows {shown.value}{why}"
-    action = "Look at the device before writing again; nothing was repeated."
-    return DeviceFault(Reason.REFUSED, message, action=action)

@@ -13,6 +13,7 @@ import pytest
 
 from agent.client import BlockingClient, Client
 from agent.daemon import conversation
+from agent.daemon.conversation import Result
 from agent.daemon.socket import (
     CONNECTIONS_MAX,
     REQUEST_BYTES_MAX,
@@ -45,7 +46,7 @@ class Verbs:
 
     def __init__(self) -> None:
         self.closed = asyncio.Event()
-        self.audited: list[tuple[int, str, Json, str]] = []
+        self.audited: list[tuple[int, str, Json, Result]] = []
         self.table: dict[str, Verb | StreamVerb] = {
             "echo": Verb(Role.VIEWER, self.echo),
             "fail": Verb(Role.VIEWER, self.fail),
@@ -87,7 +88,7 @@ class Verbs:
         finally:
             self.closed.set()
 
-    def audit(self, peer: Peer, verb: str, args: Json, result: str) -> None:
+    def audit(self, peer: Peer, verb: str, args: Json, result: Result) -> None:
         self.audited.append((peer.uid, verb, args, result))
 
 
@@ -247,9 +248,10 @@ async def test_what_changes_something_is_audited_refused_or_not(path: Path, verb
             await client.call("admin", {"name": "kitchen"})
     uid = os.geteuid()
     assert verbs.audited == [
-        (uid, "admin", {"name": "kitchen"}, "ok"),
-        (uid, "admin", {"name": "kitchen"}, "FORBIDDEN"),
-    ]
+        (uid, "admin", {"name": "kitchen"}, Result()),
+        (uid, "admin", {"name": "kitchen"},
+         Result("FORBIDDEN", "Only an administrator may do this.")),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

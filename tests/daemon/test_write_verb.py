@@ -28,6 +28,7 @@ points:
   setpoint: {read: holding 10, as: int16, scale: 0.1, unit: Cel, min: -30, max: 30, write: yes}
   power:    {read: holding 40, as: uint16, unit: W}
   far:      {read: holding 41, as: uint16, write: yes}
+  nowhere:  {read: holding 300, as: uint16, write: yes, every: 1h}
 """
 SECOND_NS = 10**9
 
@@ -82,6 +83,17 @@ async def test_who_wrote_what_stands_in_the_audit_log(site: Site) -> None:
     assert done["what"] == "write"
     assert done["facts"] == {"device": "meter", "point": "setpoint", "value": 7}
     assert (done["result"], refused["result"]) == ("ok", "VALIDATION_ERROR")
+    assert "detail" not in done
+    assert refused["detail"] == "setpoint: 31 Cel is outside -30 … 30; nothing was written."
+
+
+async def test_a_write_that_the_device_refuses_is_audited_as_what_it_is(site: Site) -> None:
+    with pytest.raises(NotWritableError):
+        write(site, "nowhere", 7)
+    refused = audited(site)[-1]
+    assert refused["result"] == "NOT_WRITABLE"
+    told = "meter: refuses to write holding 300 (40301; exception 2, illegal address)"
+    assert refused["detail"] == told
 
 
 @pytest.mark.parametrize(

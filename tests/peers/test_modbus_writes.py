@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from agent.driver import DeviceFault, Value
-from agent.errors import NotWritableError, ValidationError
+from agent.errors import BusyError, FieldpostError, NotWritableError, ValidationError
 from drivers.modbus.driver import ModbusDriver
 from tests.drivers.modbus import plant
 from tests.lab.serial.slaves import slave
@@ -26,6 +26,7 @@ class Ear:
 
     def __init__(self, port: int) -> None:
         self.asked: list[str] = []
+        self.lies: dict[int, bytes] = {}  # function code → what is said to it instead of the slave
         self._port = port
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -34,6 +35,10 @@ class Ear:
         self._writers += [writer, ahead]
         while request := await reader.read(300):
             self.asked.append(request[7:].hex(" ").upper())
+            if (lie := self.lies.get(request[7])) is not None:
+                said = lie or request[7:12]
+                writer.write(request[:4] + (len(said) + 1).to_bytes(2) + request[6:7] + said)
+                continue
             ahead.write(request)
             writer.write(await behind.read(300))
         ahead.close()
@@ -116,12 +121,61 @@ async def test_a_text_of_the_profile_can_be_written() -> None:
         assert (await driver.write("valve", "mode", "auto")).value == "auto"
 
 
-async def test_a_refused_write_is_a_fault_with_the_reason() -> None:
+async def test_a_refused_write_is_no_missing_answer_and_says_why() -> None:
     like = plant.profile("far: holding 500 uint16 write=true")
     with slave("tcp", "127.0.0.1", "0", "7") as port:
         driver = plant.driver(plant.on_host(port, [plant.device("valve", 7, like)]))
-        with pytest.raises(DeviceFault, match=r"refuses to write holding 500 .40501; illegal"):
+        told = r"valve: refuses to write holding 500 .40501; exception 2, illegal address"
+        with pytest.raises(NotWritableError, match=told):
             await driver.write("valve", "far", 1)
+
+
+@pytest.mark.parametrize(
+    ("exception", "error"),
+    [
+        (1, NotWritableError),
+        (3, ValidationError),
+        (4, NotWritableError),
+        (6, BusyError),
+        (7, NotWritableError),
+        (11, DeviceFault),
+    ],
+)
+async def test_each_refusal_is_the_error_it_is(
+    driver: ModbusDriver, ear: tuple[Ear, int], exception: int, error: type[FieldpostError]
+) -> None:
+    ear[0].lies[6] = bytes([0x86, exception])
+    with pytest.raises(error, match=f"exception {exception}, ") as caught:
+        await driver.write("valve", "mode", 2)
+    assert type(caught.value) is error
+    assert ear[0].asked == ["06 00 1E 00 02"]
+
+
+async def test_a_device_that_says_yes_and_keeps_its_value_does_not_take_it(
+    driver: ModbusDriver, ear: tuple[Ear, int]
+) -> None:
+    ear[0].lies[6] = b""
+    told = "valve: was told mode = 2 and said yes, but shows 7030 when it is read back"
+    with pytest.raises(NotWritableError, match=told):
+        await driver.write("valve", "mode", 2)
+
+
+async def test_who_needs_more_time_is_looked_at_before_anything_is_said(
+    driver: ModbusDriver, ear: tuple[Ear, int]
+) -> None:
+    ear[0].lies[6] = b"\x86\x05"
+    with pytest.raises(DeviceFault, match="it said that it needs more time, and shows 7030"):
+        await driver.write("valve", "mode", 2)
+    assert (await driver.write("valve", "mode", 7030)).value == 7030
+
+
+async def test_what_cannot_be_read_back_is_not_said_to_be_written_or_not(
+    driver: ModbusDriver, ear: tuple[Ear, int]
+) -> None:
+    ear[0].lies[3] = b"\x83\x02"
+    told = "was told mode = 2, said yes, and reading it back: refuses to read holding 30"
+    with pytest.raises(DeviceFault, match=told):
+        await driver.write("valve", "mode", 2)
 
 
 async def test_writing_goes_on_beside_the_schedule(driver: ModbusDriver) -> None:
