@@ -93,6 +93,12 @@ def swapped(payload: bytes) -> bytes:
     return words.tobytes()
 
 
+def shortest(value: float) -> float:
+    """A float32 as it is told: the shortest decimal that means it."""
+    (told,) = _Shortener("f")((value,))
+    return float(told)
+
+
 _Into = Callable[[bytes, MutableMapping[str, Raw], list[str]], None]
 
 

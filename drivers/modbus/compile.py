@@ -10,7 +10,7 @@ from agent.driver import Mark
 from agent.prepare.kinds import DeviceInput, ProfileSettings
 from agent.prepare.points import range_of
 from drivers.modbus import airtime
-from drivers.modbus.codec import HIDDEN
+from drivers.modbus.codec import HIDDEN, LITTLE, shortest
 from drivers.modbus.layout import Field, block_of, pieces
 from drivers.modbus.merge import Cost, Limits, merge
 from drivers.modbus.plan import (
@@ -63,7 +63,7 @@ def unit_of(
         gap_s=max(gap_s, profile.gap),
         rounds=_rounds(device, points, cost, heeded),
         points=[name for name, _ in points],
-        conversions=conversions_of(points),
+        conversions=conversions_of(points, profile.order),
         units={name: point.unit for name, point in points if point.unit},
         writable=[name for name, point in points if point.write],
         ranges={name: r for name, p in points if (r := range_of(name, p, device)) != (None, None)},
@@ -107,9 +107,11 @@ def full_at(point: ModbusPoint) -> float | None:
     return most * point.scale if most and _operation(point) is None else None
 
 
-def conversions_of(points: Sequence[tuple[str, ModbusPoint]]) -> dict[str, Conversion]:
+def conversions_of(
+    points: Sequence[tuple[str, ModbusPoint]], order: Order
+) -> dict[str, Conversion]:
     """What is left to do to the points that need anything once `struct` has read them."""
-    return {name: how for name, point in points if (how := _conversion(point))}
+    return {name: how for name, point in points if (how := _conversion(point, order))}
 
 
 def marks(profiles: Iterable[ProfileSettings]) -> Iterator[Mark]:
@@ -177,7 +179,8 @@ def _variant(device: DeviceInput, cost: Cost) -> Variant | None:
     changed = {"models": other.models, "points": other.points, "instead": None}
     there = replace(device, profile=profile.model_copy(update=changed))
     points = [*points_of(there)]
-    return Variant(other.models, _rounds(there, points, cost, {}), conversions_of(points))
+    rounds = _rounds(there, points, cost, {})
+    return Variant(other.models, rounds, conversions_of(points, profile.order))
 
 
 def _apart(fields: Sequence[Field], models: Sequence[Model]) -> Iterator[list[Field]]:
@@ -223,14 +226,14 @@ def _hidden(place: Where) -> str:
     return f"{HIDDEN}{table}{address}"
 
 
-def _conversion(point: ModbusPoint) -> Conversion | None:
+def _conversion(point: ModbusPoint, order: Order) -> Conversion | None:
     """What is left to do once `struct` has read it; None when nothing is."""
     form = point.form or BIT
     operation, place = _operation(point), _place(point)
     companion = Companion(_hidden(place), operation) if operation and place else None
     absent, nan = _absent(form, point.nan)
     found = Conversion(
-        kind=form.kind,
+        kind=_kind(form, point.order or order),
         scale=point.scale,
         offset=point.offset,
         absent=tuple(absent),
@@ -243,11 +246,18 @@ def _conversion(point: ModbusPoint) -> Conversion | None:
     return None if found == Conversion() else found
 
 
+def _kind(form: Shape, order: Order) -> str:
+    """What `struct` cannot read has its registers in the order of the maker all the same."""
+    low_first = form.kind == "decimal" and order in LITTLE
+    return "decimal-low-first" if low_first else form.kind
+
+
 def _absent(form: Shape, patterns: Sequence[int]) -> tuple[list[float], bool]:
     """Patterns of bits as `struct` will read them, and whether a NaN is among them."""
     if form.code in FLOATS:
         size = struct.calcsize(f">{form.code}")
         values = [struct.unpack(f">{form.code}", p.to_bytes(size))[0] for p in patterns]
+        values = [shortest(v) if form.code == "f" else v for v in values]
         return [v for v in values if v == v], any(v != v for v in values)  # noqa: PLR0124 -- NaN
     bits = SIGNED.get(form.code, 0)
     limit = 1 << bits - 1 if bits else 0

@@ -95,12 +95,14 @@ def _bcd(raw: Raw | Value, _: Conversion) -> int:
         raise Undecodable from error
 
 
-def _decimal(raw: Raw | Value, _: Conversion) -> int:
-    """Registers of four decimal digits each, the most significant first (`mod10`)."""
+def _decimal(raw: Raw | Value, how: Conversion) -> int:
+    """Registers of four decimal digits each, in either order (`mod10`)."""
     data = raw if isinstance(raw, bytes) else b""
+    registers = [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2)]
+    if how.kind == "decimal-low-first":
+        registers.reverse()
     value = 0
-    for i in range(0, len(data), 2):
-        digits = int.from_bytes(data[i : i + 2], "big")
+    for digits in registers:
         if digits > 9999:  # noqa: PLR2004 -- four digits
             raise Undecodable
         value = value * 10_000 + digits
@@ -123,8 +125,9 @@ def _flags(raw: Raw | Value, how: Conversion) -> str:
 
 
 def _moment(raw: Raw | Value, how: Conversion) -> str:
+    data = raw if isinstance(raw, bytes) else int(raw).to_bytes(4)
     try:
-        return moments.READERS[how.kind](raw if isinstance(raw, bytes) else b"")
+        return moments.READERS[how.kind](data)
     except ValueError as error:
         raise Undecodable from error
 
@@ -133,6 +136,7 @@ STEPS: Final[Mapping[str, Callable[[Raw | Value, Conversion], int | str]]] = {
     "text": _text,
     "bcd": _bcd,
     "decimal": _decimal,
+    "decimal-low-first": _decimal,
     "bits": _bits,
     "flag": _bits,
     "signed": _signed,

@@ -47,7 +47,7 @@ def decoded(profile: ModbusProfile, golden: Golden) -> Mapping[str, Value]:
     if frame is None:
         what = "the frame is not an answer to this question"
         raise Damaged(what, golden.frame)
-    conversions = conversions_of([*profile.points.items()])
+    conversions = conversions_of([*profile.points.items()], profile.order)
     return values_in(everything, conversions, (table, start, count), payload(framing.pdu(frame)))
 
 

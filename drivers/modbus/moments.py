@@ -39,7 +39,7 @@ def cp56(raw: bytes) -> str:
     return _written(year, raw[2] & 0x0F, raw[3] & 0x1F, raw[4] & 0x1F, minute, second)
 
 
-BYTES: Final = {"unix": 4, "words": 12, "pairs": 6, "cp56": 8}
+BYTES: Final = {"words": 12, "pairs": 6, "cp56": 8}
 READERS: Final[Mapping[str, Callable[[bytes], str]]] = {
     "time-unix": unix,
     "time-words": words,

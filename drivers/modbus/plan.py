@@ -71,7 +71,8 @@ class Conversion:
     """What is left to do to a point once its bytes are a number or text.
 
     Attributes:
-        kind: `number`, `text`, `bcd`, `decimal` (four digits a register), `bits`, `flag`.
+        kind: `number`, `text`, `bcd`, `decimal` (four digits a register), `bits`, `flag` and
+            what else `conversion.STEPS` knows.
         low_bit, bits: for `bits` and `flag`, which of the raw number.
         absent: raw values that mean "no value", as `struct` reads them (text: as a number).
         nan: for floats, whether a NaN means "no value" too; otherwise it is a fault.

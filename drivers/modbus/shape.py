@@ -84,4 +84,5 @@ _PLAIN: Final = {
     "int8h": Shape("H", kind="signed", low_bit=BYTE, bits=BYTE),
     "int8l": Shape("H", kind="signed", bits=BYTE),
     **{f"time({n})": Shape(f"{b}s", b // 2, f"time-{n}") for n, b in moments.BYTES.items()},
+    "time(unix)": Shape("I", 2, "time-unix"),  # a number, so it has an order of words
 }

@@ -251,7 +251,7 @@ def test_a_plain_whole_number_needs_nothing_but_to_be_unpacked() -> None:
     profile = ModbusProfile.model_validate(
         {"profile": "p", "kind": "modbus", "points": {"plain": plain, "scaled": scaled}}
     )
-    assert set(conversions_of([*profile.points.items()])) == {"scaled"}
+    assert set(conversions_of([*profile.points.items()], profile.order)) == {"scaled"}
 
 
 def test_where_one_device_alone_frees_too_little_all_are_to_be_read_less_often() -> None:

@@ -5,6 +5,7 @@
  *
  * Holding 0..99 = 1000*UNIT + address (writable), input 0..99 = 2000*UNIT + address, coil i = i odd, discrete inputs 0;
  * holding 100-101 = float32 21.5 + UNIT, high word first. Everything else: exception 2.
+ * MB_HOLDING names a file with other holding registers, from 0, high bytes first.
  * Prints `ready`. Exit: 1 cannot open or listen, 2 the line is gone.
  * Environment: MB_BYTE_US byte timeout (20000), MB_DEBUG libmodbus's trace on stdout.
  *
@@ -18,8 +19,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+static modbus_mapping_t *registers_in(const char *path)
+{
+    static uint8_t bytes[2 * 4096];
+    FILE *file = fopen(path, "rb");
+    size_t count = file ? fread(bytes, 2, sizeof bytes / 2, file) : 0;
+    modbus_mapping_t *map = count ? modbus_mapping_new(0, 0, count, 0) : NULL;
+    for (size_t i = 0; map && i < count; i++) map->tab_registers[i] = bytes[2 * i] << 8 | bytes[2 * i + 1];
+    if (file) fclose(file);
+    return map;
+}
+
 static modbus_mapping_t *registers_of(int unit)
 {
+    if (getenv("MB_HOLDING")) return registers_in(getenv("MB_HOLDING"));
     modbus_mapping_t *map = modbus_mapping_new(100, 100, 102, 100);
     float value = 21.5f + unit;
     uint32_t bits;

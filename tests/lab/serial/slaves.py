@@ -42,10 +42,11 @@ def compiled(source: str) -> Path:
 
 
 @contextmanager
-def slave(*arguments: str) -> Iterator[int]:
+def slave(*arguments: str, **environment: str) -> Iterator[int]:
     """One libmodbus slave; yields its TCP port, 0 on a serial line."""
     command = [str(compiled("mbslave.c")), *arguments]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    around = os.environ | environment
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=around)
     assert child.stdout
     try:
         word, _, port = child.stdout.readline().partition(" ")
@@ -57,9 +58,11 @@ def slave(*arguments: str) -> Iterator[int]:
         child.stdout.close()
 
 
-def on_line(port: str, unit: int, baud: int = 19200) -> AbstractContextManager[int]:
+def on_line(
+    port: str, unit: int, baud: int = 19200, **environment: str
+) -> AbstractContextManager[int]:
     """A slave on one node of an `Rs485Bus`."""
-    return slave("rtu", port, str(baud), "N", "1", str(unit))
+    return slave("rtu", port, str(baud), "N", "1", str(unit), **environment)
 
 
 def _run(*words: str) -> subprocess.CompletedProcess[str]:
