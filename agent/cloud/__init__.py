@@ -112,6 +112,10 @@ class Unreachable(FieldpostError):
         self.retry_after_s = retry_after_s
 
 
+class Overloaded(Unreachable):
+    """It is there and wants less: what is too much again after its pause goes in smaller pieces."""
+
+
 class Unauthorized(FieldpostError):
     """The credentials are not accepted: keep everything, tell a person, try every few minutes."""
 

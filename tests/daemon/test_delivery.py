@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from agent.cloud import Batch, BatchRefused, BatchTooLarge, Receipt, Unreachable
+from agent.cloud import Batch, BatchRefused, BatchTooLarge, Limits, Receipt, Unreachable
+from agent.daemon.uplink.appetite import FED, Appetite
 from agent.daemon.uplink.delivery import Delivery
 from agent.daemon.uplink.retry import Retry
 from agent.errors import FieldpostError
@@ -88,3 +89,35 @@ async def test_poison_is_isolated_and_all_others_arrive_in_order(
     assert set(outbox.refused) == poison
     assert cloud.delivered == [s for s in range(count) if s not in poison]
     assert len(cloud.requests) <= 1 + 2 * len(poison) * max(1, count - 1).bit_length()
+
+
+async def test_what_was_too_large_is_not_tried_again_with_each_batch() -> None:
+    cloud, appetite = ScriptedCloud(BatchTooLarge("too large")), Appetite()
+    for first in (1, 9, 17):
+        whole = batch(*range(first, first + 8))
+        delivery = Delivery(
+            cloud, ListOutbox(whole.records).settle, Retry(Waits()), appetite=appetite
+        )
+        await delivery.deliver(whole)
+    assert [len(request) for request in cloud.requests] == [8, 4, 4, 4, 4]
+    assert appetite.narrowed(Limits(records=100)).records == 4
+
+
+def test_after_some_answers_more_is_tried_again_and_more_seldom_where_that_was_in_vain() -> None:
+    appetite, tries = Appetite(), []
+    appetite.choked(64, BatchTooLarge("too large"))
+    for number in range(200):
+        size = appetite.narrowed(Limits(records=64)).records
+        if size > 32:
+            tries.append(number)
+            appetite.choked(size, BatchTooLarge("too large"))
+        else:
+            appetite.fed()
+    assert tries == [FED, 3 * FED + 1, 7 * FED + 2]
+
+
+def test_a_lone_record_that_is_too_large_makes_no_other_batch_small() -> None:
+    appetite = Appetite()
+    for records in (64, 32, 16, 8, 4, 2, 1):
+        appetite.choked(records, BatchTooLarge("too large"))
+    assert appetite.narrowed(Limits(records=64)).records == 64

@@ -7,7 +7,15 @@ from typing import Any
 
 import httpx
 
-from agent.cloud import Batch, BatchRefused, Misconfigured, Receipt, Unauthorized, Unreachable
+from agent.cloud import (
+    Batch,
+    BatchRefused,
+    Misconfigured,
+    Overloaded,
+    Receipt,
+    Unauthorized,
+    Unreachable,
+)
 from agent.cloud.http.answer import Answer
 from agent.cloud.http.client import HttpClient, Post
 from tests.faults.road import Build
@@ -67,6 +75,16 @@ class WaitsAsTold(_Line):
         except Unreachable as error:
             await asyncio.sleep(error.retry_after_s or TEN_YEARS_S)
             raise
+
+
+class NeverSmaller(_Line):
+    """A wish for less is one for a pause."""
+
+    async def send(self, batch: Batch) -> Receipt:
+        try:
+            return await super().send(batch)
+        except Overloaded as error:
+            raise Unreachable(error.message, retry_after_s=error.retry_after_s) from error
 
 
 class Renames(_Line):
@@ -149,6 +167,7 @@ DROPS = Build("dropped after three failures", DropsAfterThree)
 JUDGES_SILENCE = Build("an outage is a judgement", JudgesSilence)
 HAMMERS = Build("no pauses", Hammers)
 HEARS_NO_WISH = Build("no Retry-After", HearsNoWish)
+NEVER_SMALLER = Build("a wish for less is not heard", NeverSmaller)
 WAITS_AS_TOLD = Build("any Retry-After", WaitsAsTold)
 RENAMES = Build("new names for repeats", Renames)
 MIXES_UP = Build("values under another name", MixesUpTwo)

@@ -1,6 +1,7 @@
-"""Fault 46: 429 or 503 with Retry-After: seconds, a date, and nonsense."""
+"""Fault 46: 429 or 503 with Retry-After: seconds, a date, and nonsense; and batches too large."""
 
 import email.utils
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -9,9 +10,9 @@ from agent.cloud import Unreachable
 from agent.cloud.http.answer import retry_after
 from tests.cloud.records import batch
 from tests.faults.clouds import http
-from tests.faults.flaws import HEARS_NO_WISH, WAITS_AS_TOLD
-from tests.faults.road import HOUR_S, SOUND, Archive, Build, over_http
-from tests.lab.scripted import Scripted, always, reply
+from tests.faults.flaws import HEARS_NO_WISH, NEVER_SMALLER, WAITS_AS_TOLD
+from tests.faults.road import COUNT, HOUR_S, SOUND, Archive, Build, over_http
+from tests.lab.scripted import Asked, Piece, Scripted, always, reply
 
 NOW_S = 1_795_000_000.0
 NONSENSE = ["-5", "soon", "", "nan", "inf", "1e99", "315360000", "99999999999999999999"]
@@ -68,6 +69,56 @@ def test_a_wish_is_granted_up_to_an_hour_and_nonsense_is_not_heard(wish: str) ->
 )
 def test_who_does_not_listen_or_believes_everything_is_caught(wish: str, build: Build) -> None:
     assert after_a_wish(wish, build) != []
+
+
+TAKES = 12  # records at once
+REQUESTS = 500  # more than an hour sees
+
+
+def of_little_appetite(status: int, build: Build) -> tuple[list[str], list[int]]:
+    """What is wrong after samples went to a server that takes few at once, and how many it saw."""
+    archive, seen = Archive(), list[int]()
+
+    def answer(asked: Asked) -> Iterable[Piece]:
+        seen.append(len(asked.json()["records"]))
+        if seen[-1] <= TAKES:
+            return archive(asked)
+        said = reply(status, b"{}", "application/json", "Retry-After: 17")
+        return archive.deaf(always(*said))(asked)
+
+    return over_http(archive, [answer] * REQUESTS, build), seen
+
+
+@pytest.mark.parametrize("status", [429, 503, 413])
+def test_what_is_too_much_again_and_again_goes_in_smaller_pieces(status: int) -> None:
+    found, seen = of_little_appetite(status, SOUND)
+    assert found == []
+    refused = [size for size in seen if size > TAKES]
+    assert refused == sorted(refused, reverse=True)  # never again what was too much
+    assert len(refused) <= 1 + COUNT.bit_length()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_who_never_sends_less_is_caught(status: int) -> None:
+    assert of_little_appetite(status, NEVER_SMALLER)[0] != []
+
+
+def test_one_wish_for_less_may_mean_less_often_and_changes_no_batch() -> None:
+    """Smaller requests are more requests: a limit on their number would only be hit more often."""
+    archive = Archive()
+    often = archive.deaf(always(*reply(429, b"{}", "application/json", "Retry-After: 17")))
+    seen: list[bytes] = []
+
+    def noted(answer: Callable[[Asked], Iterable[Piece]]) -> Callable[[Asked], Iterable[Piece]]:
+        def heard(asked: Asked) -> Iterable[Piece]:
+            seen.append(asked.body)
+            return answer(asked)
+
+        return heard
+
+    assert over_http(archive, [noted(often), noted(archive)]) == []
+    assert seen[0] == seen[1]
+    assert len(seen) == 2
 
 
 @pytest.mark.parametrize("text", NONSENSE)

@@ -20,7 +20,6 @@ PARTLY: dict[int, str] = {
     18: "a file system that the kernel made read-only becomes writable by a new mount only",
     23: "a server that reports a higher number, or another hash, is not believed: none speaks so",
     41: "the quota's part is in test_12, at full size in nobody's: 5 GB are not written here",
-    46: "a 429 does not make batches smaller: a destination's limits do not change by it",
     67: "thirty days, not 10^8 readings: the slope of memory and a database of 1 GiB by hand",
 }
 

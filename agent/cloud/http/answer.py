@@ -9,12 +9,20 @@ from typing import Any
 
 import orjson
 
-from agent.cloud import BatchRefused, BatchTooLarge, Misconfigured, Unauthorized, Unreachable
+from agent.cloud import (
+    BatchRefused,
+    BatchTooLarge,
+    Misconfigured,
+    Overloaded,
+    Unauthorized,
+    Unreachable,
+)
 from agent.errors import FieldpostError
 
 ANSWER_MAX = 1_000_000  # bytes, as received and again once unpacked; a receipt for 1000 is 200 kB
 TEXT_MAX = 200  # characters of a server's words that are worth repeating
 DAY_S = 86_400.0
+BUSY = 503  # RFC 9110: with Retry-After a wish for less; without, an outage like any other
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,13 @@ def _dated(header: str) -> bool:
 
 def _unreachable(answer: Answer, host: str) -> FieldpostError:
     text = f"{host} answers HTTP {answer.status}"
-    return Unreachable(text, retry_after_s=answer.retry_after_s)
+    asks = answer.status == BUSY and answer.retry_after_s is not None
+    return (Overloaded if asks else Unreachable)(text, retry_after_s=answer.retry_after_s)
+
+
+def _too_much(answer: Answer, host: str) -> FieldpostError:
+    text = f"{host} is sent more than it takes (HTTP {answer.status})"
+    return Overloaded(text, retry_after_s=answer.retry_after_s)
 
 
 def _unauthorized(answer: Answer, host: str) -> FieldpostError:
@@ -138,7 +152,7 @@ def _too_large(answer: Answer, _host: str) -> FieldpostError:
 _KINDS: dict[int, Callable[[Answer, str], FieldpostError]] = {
     400: _refused, 401: _unauthorized, 403: _unauthorized, 404: _misplaced, 405: _misplaced,
     410: _misplaced, 413: _too_large, 422: _refused, 408: _unreachable, 425: _unreachable,
-    429: _unreachable,
+    429: _too_much,
 }  # fmt: skip
 _GROUPS: dict[int, Callable[[Answer, str], FieldpostError]] = {
     3: _redirected, 4: _misplaced, 5: _unreachable

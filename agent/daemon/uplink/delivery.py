@@ -10,7 +10,16 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from agent.cloud import Batch, BatchRefused, Cloud, Receipt, Unreachable
+from agent.cloud import (
+    Batch,
+    BatchRefused,
+    BatchTooLarge,
+    Cloud,
+    Overloaded,
+    Receipt,
+    Unreachable,
+)
+from agent.daemon.uplink.appetite import Appetite
 from agent.daemon.uplink.retry import Retry
 
 Settle = Callable[[Batch, Receipt], Awaitable[object]]
@@ -28,6 +37,7 @@ class Delivery:
         settle: told the receipt of each request, at once.
         retry: what happens after a failure.
         may_go: asked before each request, with whether it is urgent; a no ends the delivery.
+        appetite: how much a request carries.
     """
 
     def __init__(
@@ -36,11 +46,13 @@ class Delivery:
         settle: Settle,
         retry: Retry,
         may_go: Callable[[bool], bool] = lambda _: True,
+        appetite: Appetite | None = None,
     ) -> None:
         self._cloud = cloud
         self._settle = settle
         self._retry = retry
         self._may_go = may_go
+        self._appetite = appetite or Appetite()
         self._next_request_at = 0.0
 
     async def deliver(self, batch: Batch, *, urgent: bool = False) -> None:
@@ -49,28 +61,37 @@ class Delivery:
         while waiting:
             part = waiting.popleft()
             try:
-                receipt = await self._retry.until_answered(partial(self._request, part, urgent))
+                ask = partial(self._request, part, urgent)
+                bite, receipt = await self._retry.until_answered(ask)
             except PostponedError:
                 return
             except BatchRefused as refusal:
                 if len(part.records) > 1:
                     waiting.extendleft(reversed(_halves(part)))
                     continue
-                receipt = Receipt(refused={0: refusal.message})
-            await self._settle(part, receipt)
+                bite, receipt = part, Receipt(refused={0: refusal.message})
+            await self._settle(bite, receipt)
+            if len(bite.records) < len(part.records):
+                return  # what is left is taken anew, behind what is more urgent
             if rest := _unanswered(part, receipt):
                 waiting.appendleft(rest)
 
-    async def _request(self, batch: Batch, urgent: bool) -> Receipt:  # noqa: FBT001 - bound by partial
-        """One request; repeated byte for byte until it is answered."""
+    async def _request(self, batch: Batch, urgent: bool) -> tuple[Batch, Receipt]:  # noqa: FBT001 - bound by partial
+        """One request; repeated byte for byte until it is answered, or is too much."""
         if not self._may_go(urgent):
             raise PostponedError
         await self._keep_interval()
-        receipt = await self._cloud.send(batch)
+        bite = self._appetite.bite(batch)
+        try:
+            receipt = await self._cloud.send(bite)
+        except (Overloaded, BatchTooLarge) as error:
+            self._appetite.choked(len(bite.records), error)
+            raise
+        self._appetite.fed()
         if not (receipt.accepted or receipt.refused or receipt.shut_out):
             message = "the answer names none of the records that were sent"
             raise Unreachable(message)
-        return receipt
+        return bite, receipt
 
     async def _keep_interval(self) -> None:
         loop = asyncio.get_running_loop()

@@ -26,6 +26,7 @@ from agent.cloud import (
 from agent.daemon.buffer import Lane, Outbox
 from agent.daemon.uplink.accounts import Accounts
 from agent.daemon.uplink.allowance import Allowance
+from agent.daemon.uplink.appetite import Appetite
 from agent.daemon.uplink.budget import Spending
 from agent.daemon.uplink.comeback import Comeback
 from agent.daemon.uplink.delivery import Delivery
@@ -73,6 +74,7 @@ class Uplink:
         self._clock = clock
         self._allowance = Allowance(destination.allows, outbox, clock)
         self._accounts = Accounts(clock)
+        self._appetite = Appetite()
         self._in_outage = self._asked = False
         self._due_at_s = 0.0
         self.comeback = Comeback()
@@ -135,7 +137,7 @@ class Uplink:
             self._wait_for(error, pause_s)
 
         retry = Retry(failed, self.comeback)
-        delivery = Delivery(cloud, settle, retry, self._may_go)
+        delivery = Delivery(cloud, settle, retry, self._may_go, self._appetite)
         while True:
             await self._until_allowed(cloud)
             await self._until_due(cloud)
@@ -155,7 +157,7 @@ class Uplink:
         """What goes now: urgent records came first if there were any at this moment."""
         await self._turn()
         self._accounts.look(cloud)
-        limits = self._allowance.narrowed(cloud.limits)
+        limits = self._appetite.narrowed(self._allowance.narrowed(cloud.limits))
         if self._accounts.takes:
             limits = replace(limits, takes=self._accounts.takes)
         for lane in ORDER[:1] if self._allowance.used_up else ORDER:
