@@ -30,6 +30,7 @@ LAST = COMMITS * EACH
 LATER_NS = 10**12
 NAMES = ("cloud", "other")
 FLIPS = 30
+PATIENCE_S = 30.0
 
 
 async def salvaged_here(place: Path, after: int) -> AsyncIterator[Json]:
@@ -103,6 +104,10 @@ async def delivered(home: Path, build: Build) -> tuple[list[Record], int]:
                 await put(buffer, clock, "new")
                 records += await drain(buffer.outbox("cloud"))
                 await buffer.look_after()
+                await buffer.flush()
+                if buffer.facts().destinations["cloud"].waiting:
+                    async with asyncio.timeout(PATIENCE_S):
+                        await buffer.run()  # it knows that only a new start helps
                 assert balanced(buffer)
                 lost = buffer.facts().destinations["cloud"].lost_by_reason
                 return records, sum(lost.values())

@@ -123,9 +123,9 @@ class Desk:
         self._all_changed()
 
     def reconcile(self, cursor: Cursor) -> None:
-        """Enter as lost what a cursor still counts although nothing is left."""
+        """Enter as lost what a cursor still counts when nothing is left."""
         left = cursor.waiting(self.stock.accepted)
-        if left == Count():
+        if left == Count() or cursor.settled.through < self.stock.accepted.samples:
             return
         cursor.lost += left
         self._next.losses.append(missing(self.stock, cursor, left))
@@ -185,6 +185,8 @@ class Desk:
     def amend(self, order: Order) -> None:
         """Add everything else the next transaction should hold."""
         now_s = self.clock.monotonic_s()
+        for cursor in self.cursors:
+            self.reconcile(cursor)
         self._next.enter_refused(self.stock, self.cursors)
         changed = [box for box in self.outboxes.values() if box.changed]
         soon_s = min((box.receipts_s for box in changed), default=0.0)

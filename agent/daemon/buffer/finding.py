@@ -37,7 +37,7 @@ class Counter(Protocol):
         ...
 
     def reconcile(self, cursor: Cursor) -> None:
-        """Enter as lost what a cursor still counts although nothing is left."""
+        """Enter as lost what a cursor still counts, where nothing is left."""
         ...
 
 
@@ -140,8 +140,7 @@ class Finder:
         """These numbers are gone without a trace: settled long ago, or lost with their page."""
         self.cursor.settled.add(ask.start, ask.end)
         self.moved = True
-        if self.cursor.settled.through >= self._stock.accepted.samples:
-            self._desk.reconcile(self.cursor)
+        self._desk.reconcile(self.cursor)
 
     def _note_oldest(self, found: Found | None) -> None:
         for chunk in found.chunks[:1] if found else ():

@@ -46,17 +46,41 @@ def thin_out(
 
 
 def give_up_damaged(stock: Stock, cursor: Cursor, damage: Damage, last: int) -> LossEntry | None:
-    """Settle a chunk that nobody can read; how many readings it held is no more than a guess."""
+    """Settle a chunk that nobody can read; what it held is counted low where nobody knows.
+
+    What is still counted when nothing is left is entered then.
+    """
     first = damage.first
-    samples = sum(1 for number in range(first, last + 1) if number not in cursor.settled)
+    unsettled = sum(1 for number in range(first, last + 1) if number not in cursor.settled)
+    most = _most_readings(stock, cursor, damage, whole=unsettled == last - first + 1)
     cursor.settled.add(first, last)
-    if not samples:
+    if not unsettled:
         return None
     waiting = cursor.waiting(stock.accepted)
-    said = damage.readings if isinstance(damage.readings, int) else samples
-    count = Count(min(samples, waiting.samples), max(0, min(said, waiting.readings)))
+    samples = min(unsettled, _number(damage.samples, unsettled), waiting.samples)
+    others = waiting.samples - samples  # each has one reading at least
+    readings = min(max(samples, most), waiting.readings - others)
+    count = Count(samples, max(0, readings))
     cursor.lost += count
     return _untimed(stock, cursor.name, (first, last), count)
+
+
+def _most_readings(stock: Stock, cursor: Cursor, damage: Damage, *, whole: bool) -> int:
+    """What a damaged chunk held, as far as it and its neighbours can be believed."""
+    if not whole:  # of a part nobody knows more than that each sample had one
+        return 0
+    said, before, through = _number(damage.readings, 0), damage.before, damage.through
+    if before is None and cursor.settled.last < damage.first:
+        before = cursor.answered.readings
+    if through is None and damage.last is None:
+        through = stock.accepted.readings
+    if before is None or through is None:
+        return said
+    return min(said, max(0, through - before))
+
+
+def _number(said: object, otherwise: int) -> int:
+    return said if isinstance(said, int) and said > 0 else otherwise
 
 
 def missing(stock: Stock, cursor: Cursor, count: Count) -> LossEntry:

@@ -18,7 +18,8 @@ GET_LANE = (
 )
 FROM = f"select {COLUMNS} from chunk where seq >= ? order by seq limit ?"  # noqa: S608 - constants
 ORDINARY = f"select {COLUMNS} from chunk where lane <> 1 and seq >= ? order by seq limit ?"  # noqa: S608 - constants
-NEXT = "select seq from chunk where seq > ? order by seq limit 1"
+BEFORE = f"select {COLUMNS} from chunk where seq < ? order by seq desc limit 1"  # noqa: S608 - constants
+BEHIND = f"select {COLUMNS} from chunk where seq > ? order by seq limit 1"  # noqa: S608 - constants
 COVERING = "select max(seq) from chunk where seq <= ?"
 
 
@@ -48,12 +49,16 @@ class Damage:
 
     Attributes:
         last: the last number it can have held; None: it is the newest.
-        readings: how many it says it held; that may be as wrong as the rest.
+        samples, readings: how many it says it held; that may be as wrong as the rest.
+        before, through: readings accepted up to it and with it, where its neighbours tell.
     """
 
     first: int
     last: int | None
+    samples: object
     readings: object
+    before: int | None = None
+    through: int | None = None
 
 
 @dataclass(slots=True)
@@ -126,8 +131,26 @@ def _judge(db: Database, row: Any, shapes: Mapping[int, Shape], found: Found) ->
     try:
         found.add(unpacked(row, shapes))
     except Damaged:
-        following = db.one(NEXT, (row[0],))
-        found.damaged.append(Damage(row[0], following[0] - 1 if following else None, row[3]))
+        found.damaged.append(_damage(db, row))
+
+
+def _damage(db: Database, row: Any) -> Damage:
+    """What can be known of a row that is not as it was written."""
+    before, behind = db.one(BEFORE, row[:1]), db.one(BEHIND, row[:1])
+    touches = before is not None and before[1] == row[0] - 1 and _counts_on(before)
+    return Damage(
+        first=row[0],
+        last=behind[0] - 1 if behind else None,
+        samples=row[2],
+        readings=row[3],
+        before=before[4] if touches else None,
+        through=behind[4] - behind[3] if behind and _counts_on(behind) else None,
+    )
+
+
+def _counts_on(row: Any) -> bool:
+    """Whether its total can be believed; a salvaged chunk has none."""
+    return sound(row) and row[4] > 0
 
 
 def sound(row: Any) -> bool:
@@ -145,12 +168,25 @@ def unpacked(row: Any, shapes: Mapping[int, Shape]) -> Chunk:
     Raises:
         Damaged: the CRC is wrong, or what it vouches for makes no sense.
     """
-    if not sound(row):
-        raise Damaged(row[0])
-    *numbers, _, body = row
+    *numbers, _, body = row if sound(row) else _recounted(row, shapes)
     first, last, samples, readings, total, _, _, era, lane, codec = numbers
     entries = decode(first, codec, body, shapes)
     if len(entries) != samples:
         raise Damaged(first)
     thinned = codec - codec % THINNED
     return Chunk(first, last, readings, total, Kind(lane), era, entries, thinned)
+
+
+def _recounted(row: Any, shapes: Mapping[int, Shape]) -> Any:
+    """The row with the counts that its body tells: where only they were hit, it is whole.
+
+    Raises:
+        Damaged: it is not.
+    """
+    first, last, _, _, *numbers, codec, crc, body = row
+    entries = decode(first, codec, body, shapes)
+    readings = sum(len(values) for _, _, _, values in entries)
+    whole = (first, last, len(entries), readings, *numbers, codec, crc, body)
+    if not sound(whole):
+        raise Damaged(first)
+    return whole
