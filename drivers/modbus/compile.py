@@ -8,7 +8,7 @@ from typing import Final
 
 from agent.driver import Mark
 from agent.prepare.kinds import DeviceInput, ProfileSettings
-from agent.prepare.points import range_of
+from agent.prepare.points import range_of, switched_on
 from drivers.modbus import airtime
 from drivers.modbus.codec import HIDDEN, LITTLE, shortest
 from drivers.modbus.layout import Field, block_of, pieces
@@ -80,10 +80,7 @@ def profile_of(device: DeviceInput) -> ModbusProfile:
 
 def points_of(device: DeviceInput) -> Iterator[tuple[str, ModbusPoint]]:
     """The points that are not switched off."""
-    overrides = device.settings.points
-    for name, point in profile_of(device).points.items():
-        if name not in overrides or overrides[name].enabled:
-            yield name, point
+    return switched_on(profile_of(device).points, device)
 
 
 def every_of(name: str, point: ModbusPoint, device: DeviceInput) -> float:

@@ -6,7 +6,7 @@ that only this makes too slow is told.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
@@ -86,7 +86,7 @@ def problems(line: Line, parts: Sequence[Part]) -> Iterator[Problem]:
     yield Problem(
         ("connections", line.name),
         message,
-        fix=_relief(line, parts[0], busy),
+        fix=_relief(line, parts, busy),
         note=f"{', '.join(part.told for part in parts)} of the time{at}",
         severity=Severity.ERROR if talking > FULL else Severity.WARNING,
         spot=Spot.KEY,
@@ -109,8 +109,9 @@ def _part(line: Line, unit: Unit, measured_s: float | None) -> Part:
     return Part(unit.device, price(thinks_s), price(0.0), every_s, thinks_s, measured_s is not None)
 
 
-def _relief(line: Line, worst: Part, total: float) -> str:
+def _relief(line: Line, parts: Sequence[Part], total: float) -> str:
     """Read the dearest device less often, all where it alone is not enough, or speed up."""
+    worst = parts[0]
     left = BUSY - (total - worst.share)
     every_s = worst.every_s
     if left > 0:
@@ -118,10 +119,20 @@ def _relief(line: Line, worst: Part, total: float) -> str:
         fix = f"read {worst.device} every {airtime.written(airtime.nice(enough_s))}"
     else:
         fix = f"read each device {ceil(total / BUSY)} times less often"
-    faster = next((s for s in SPEEDS if line.serial and s > line.serial.baud), None)
-    if line.serial is None or faster is None:
-        return fix
-    return f"{fix}, or set the meters and `line:` to {faster} {line.serial.written.split()[1]}"
+    faster = _faster(line, parts)
+    return f"{fix}, or set the meters and `line:` to {faster}" if faster else fix
+
+
+def _faster(line: Line, parts: Sequence[Part]) -> str:
+    """The lowest speed that is enough; empty where none is: thinking and gaps stay as they are."""
+    if line.serial is None:
+        return ""
+    thinks_s = {part.device: part.thinks_s for part in parts}
+    for baud in (speed for speed in SPEEDS if speed > line.serial.baud):
+        there = replace(line, serial=replace(line.serial, baud=baud))
+        if sum(part.share for part in parts_of(there, thinks_s)) <= BUSY:
+            return f"{baud} {line.serial.written.split()[1]}"
+    return ""
 
 
 def _percent(share: float) -> str:

@@ -11,7 +11,7 @@ from agent.driver.learned import Learned
 from agent.prepare.kinds import DeviceInput, Problem, Severity, Spot
 from drivers.modbus import airtime
 from drivers.modbus.compile import conversions_of
-from drivers.modbus.load import Part, problems
+from drivers.modbus.load import SPEEDS, Part, problems
 from drivers.modbus.plan import Line, Operation, Table, Unit, manual
 from drivers.modbus.profile import ModbusProfile
 from drivers.modbus.settings import UnitSettings
@@ -154,6 +154,21 @@ def test_a_busy_wire_is_a_warning() -> None:
     (problem,) = problems
     assert problem.message == "this wire is busy 84 % of the time"
     assert problem.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize("every", ["60ms", "80ms", "100ms", "200ms"])
+@pytest.mark.parametrize("before", ["1200 8N1", "4800 8N1", "9600 8N1", "19200 8N1"])
+def test_a_speed_that_is_named_as_a_remedy_is_enough(every: str, before: str) -> None:
+    def told(setting: str) -> list[Problem]:
+        return line(plant.device("main", 1, METER, every=every), line=setting)[1]
+
+    for problem in told(before):
+        _, _, named = (problem.fix or "").partition(", or set the meters and `line:` to ")
+        faster = [f"{baud} 8N1" for baud in SPEEDS if baud > int(before.split(maxsplit=1)[0])]
+        if named:
+            assert not told(named)
+        else:
+            assert all(map(told, faster))
 
 
 def learned(name: str, address: int, **known: Any) -> DeviceInput:
