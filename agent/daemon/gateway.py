@@ -65,8 +65,9 @@ class Gateway:
         Raises:
             BusyError: another daemon has the store.
         """
+        now = self.clock.now()
         await self.buffer.open()
-        self.uplinks = dict(self._uplinks())
+        self.uplinks = dict(self._uplinks(awoke=self.buffer.awoke(now)))
 
     def snapshot(self) -> Json:
         """Everything every surface shows, at this moment."""
@@ -149,12 +150,12 @@ class Gateway:
                 opens = partial(parts.driver_of, connection, config_dir)
                 yield name, Supervisor(name, opens, self.intake, self.health, self.clock)
 
-    def _uplinks(self) -> Iterator[tuple[str, Uplink]]:
+    def _uplinks(self, *, awoke: bool) -> Iterator[tuple[str, Uplink]]:
         for name, destination in self.plan.destinations.items():
             opens = partial(parts.cloud_of, destination, self.plan.site.id, self._config_dir)
             outbox = self.buffer.outbox(name)
             outbox.keep(destination.keep_offline_s)
             outbox.tail.hold(destination.replay_s)
             uplink = Uplink(destination, opens, outbox, self.health, self.clock)
-            uplink.comeback = self.comeback
+            uplink.comeback, uplink.awoke = self.comeback, awoke
             yield name, uplink

@@ -194,7 +194,7 @@ async def road(
     clock = kind(asyncio.get_running_loop().time)
     clock.reboot("boot-1", 0.0)
     clock.show(0, vouched=True)
-    store = StoreBuild(made, thread=_thread)
+    store = StoreBuild(made, thread=on_card)
     destination = Destination("cloud", "http", "x:y", EVERY_S, None, {})
     with scratch() as folder:
         async with opened(folder, clock, build=store) as buffer:
@@ -228,5 +228,6 @@ def over_http(archive: Archive, script: Sequence[Answer], build: Build = SOUND, 
     return hurried(work())
 
 
-def _thread() -> SimThread:
+def on_card() -> SimThread:
+    """The store's work, done on a card in order, in the loop's own time."""
     return SimThread(Card(random.Random(1)), lambda _, __: None)  # noqa: S311 - a card in order

@@ -41,7 +41,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plant, C
 def arrives(made: Plant, more: int = 3) -> None:
     """So many new values reach the cloud."""
     wanted = len(made.delivered("meter")) + more
-    made.guest.until(f"[ $(grep -c '\"meter\"' /host/records) -ge {wanted} ]", 120)
+    made.guest.until(f"[ $(grep -c '\"meter\"' /host/records) -ge {wanted} ]", 240)
 
 
 def kept(made: Plant) -> set[int]:

@@ -1,29 +1,48 @@
 """Fault 55: a thousand gateways return at once after a regional outage.
 
 The retry policy is the product's own, on hurried time. No second may see more than 2 % of them, and
-each is back within the longest pause and a minute (I7).
+each is back within the longest pause and a minute (I7). The same holds when all of them see a new
+route in one moment, and when the power of all comes back.
 """
 
 import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from tenacity import RetryCallState
 from typing_extensions import override
 
-from agent.cloud import Unreachable
-from agent.daemon.uplink.comeback import Comeback
+from agent.cloud import Batch, Limits, Receipt, Unreachable, Vitals
+from agent.daemon.buffer.opening import Build as StoreBuild
+from agent.daemon.uplink import Uplink
+from agent.daemon.uplink.comeback import (
+    FLEET_S,
+    JITTER_S,
+    YOUNG_S,
+    Comeback,
+    after_boot_s,
+    spread,
+)
 from agent.daemon.uplink.retry import CEILING_S, FIRST_S, Retry
+from agent.plan import Destination
+from agent.sample import Sample
+from tests.daemon.buffer.parts import made, opened
+from tests.daemon.twins import Reported
+from tests.faults.road import HOUR_S, on_card
+from tests.lab.crashes import scratch
 from tests.lab.hurry import hurried
+from tests.simulation.clock import SimClock
+from tests.simulation.loop import VirtualLoop
 
 GATEWAYS = 1000
 SHARE = 0.02
 OUTAGE_S = 900.0  # long enough for the longest pauses
 SEED = 55
 
-Made = Callable[[Comeback], Retry]
+Makes = Callable[[Comeback], Retry]
 
 
 def told(*_: object) -> None:
@@ -60,7 +79,7 @@ def close(comeback: Comeback) -> Retry:
     return Close(told, comeback)
 
 
-async def returning(made: Made, destinations: int) -> list[list[float]]:
+async def returning(makes: Makes, destinations: int) -> list[list[float]]:
     """When each gateway is back after the outage, by destination."""
     random.seed(SEED)
     loop = asyncio.get_running_loop()
@@ -80,7 +99,7 @@ async def returning(made: Made, destinations: int) -> list[list[float]]:
         for number in range(GATEWAYS):
             comeback = Comeback()
             for heard in back:
-                group.create_task(lane(made(comeback), heard), name=f"gateway {number}")
+                group.create_task(lane(makes(comeback), heard), name=f"gateway {number}")
     return back
 
 
@@ -92,7 +111,7 @@ def judged(back: list[float]) -> list[str]:
     return [*findings, *([f"I7: {late:.0f} s too late"] if late > 0 else [])]
 
 
-BUILDS: dict[str, tuple[Made, bool]] = {
+BUILDS: dict[str, tuple[Makes, bool]] = {
     "sound": (sound, True), "no jitter": (lockstep, False), "little jitter": (close, False),
 }  # fmt: skip
 
@@ -100,7 +119,124 @@ BUILDS: dict[str, tuple[Made, bool]] = {
 @pytest.mark.timeout(30)  # seconds of work, more on a busy machine
 @pytest.mark.parametrize("build", BUILDS)
 def test_no_second_sees_more_than_a_fiftieth_of_them(build: str) -> None:
-    made, good = BUILDS[build]
-    [back] = hurried(returning(made, 1))
+    makes, good = BUILDS[build]
+    [back] = hurried(returning(makes, 1))
     assert len(back) == GATEWAYS
     assert bool(judged(back)) is not good
+
+
+async def seeing_a_route(makes: Makes, after_s: float) -> list[float]:
+    """When each gateway is back, should all see the same sign in the same moment."""
+    random.seed(SEED)
+    loop, back = asyncio.get_running_loop(), list[float]()
+
+    async def ask() -> float:
+        if loop.time() < after_s:
+            message = "nobody answers"
+            raise Unreachable(message)
+        return loop.time() - after_s
+
+    async def gateway(comeback: Comeback) -> None:
+        back.append(await makes(comeback).until_answered(ask))
+
+    async with asyncio.TaskGroup() as group:
+        fleet = [Comeback() for _ in range(GATEWAYS)]
+        for number, comeback in enumerate(fleet):
+            group.create_task(gateway(comeback), name=f"gateway {number}")
+        await asyncio.sleep(after_s)
+        for comeback in fleet:
+            comeback.heard()
+    return back
+
+
+class Eager(Retry):
+    """Is back within seconds, however many others are."""
+
+    @override
+    def _spread_s(self) -> float:
+        return JITTER_S
+
+
+def eager(comeback: Comeback) -> Retry:
+    return Eager(told, comeback)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(("makes", "good"), [(sound, True), (eager, False)])
+def test_a_sign_that_all_see_brings_them_back_one_after_the_other(
+    makes: Makes, *, good: bool
+) -> None:
+    assert bool(judged(hurried(seeing_a_route(makes, HOUR_S)))) is not good
+
+
+def awakening(uptime_s: float) -> list[float]:
+    random.seed(SEED)
+    return [spread(after_boot_s(uptime_s, 10.0, backlog=True)) for _ in range(GATEWAYS)]
+
+
+def test_those_whose_power_is_back_begin_one_after_the_other() -> None:
+    assert judged(awakening(40.0)) == []
+    assert judged(awakening(YOUNG_S + 1)) != []  # they would have been started one by one
+
+
+class Asked:
+    """A destination that notes when it was first asked for what, by the boot clock."""
+
+    limits = Limits()
+
+    def __init__(self, clock: SimClock) -> None:
+        self._clock = clock
+        self.first_s: dict[str, float] = {}
+
+    async def send(self, batch: Batch) -> Receipt:
+        for one in batch.records:
+            self.first_s.setdefault(str(one.values["what"]), self._clock.monotonic_s())
+        return Receipt(range(len(batch.records)))
+
+    async def aclose(self) -> None:
+        """Nothing to let go of."""
+
+
+async def started(*, boots: int, uptime_s: float = 0.0) -> dict[str, float]:
+    """After what time a gateway with a backlog sends that, and an alarm."""
+    clock = SimClock(asyncio.get_running_loop().time)
+    clock.reboot("boot-0", 0.0)
+    clock.show(0, vouched=True)
+    destination = Destination("cloud", "http", "x:y", 10.0, None, {})
+    build = StoreBuild(made, thread=on_card)
+    with scratch() as folder:
+        async with opened(folder, clock, build=build) as buffer:
+            await buffer.put(Sample("meter", clock.now(), {"what": "backlog"}))
+        for number in range(boots):
+            clock.reboot(f"boot-{number + 1}", 0.0)
+        await asyncio.sleep(uptime_s)
+        now = clock.now()
+        async with opened(folder, clock, build=build) as buffer:
+            cloud = Asked(clock)
+            uplink = Uplink(destination, lambda: cloud, buffer.outbox("cloud"), Reported(), clock)
+            uplink.awoke = buffer.awoke(now)
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(uplink.run(lambda: Vitals(1, "0.1.0", 1000)), name="up")
+                await asyncio.sleep(0.5)
+                await buffer.put(Sample("meter", clock.now(), {"what": "alarm"}, urgent=True))
+                while "backlog" not in cloud.first_s:
+                    await asyncio.sleep(0.1)
+                task.cancel()
+    return {what: at_s - now.mono_ns / 1e9 for what, at_s in cloud.first_s.items()}
+
+
+def first_sent(**how: Any) -> dict[str, float]:
+    random.seed(SEED)
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(started(**how))
+
+
+def test_a_gateway_that_awakes_with_a_backlog_waits_a_little_and_its_alarms_do_not() -> None:
+    first_s = first_sent(boots=1)
+    assert 2.0 < first_s["backlog"] <= FLEET_S + 5.0
+    assert first_s["alarm"] < 2.0
+
+
+@pytest.mark.parametrize("how", [{"boots": 0}, {"boots": 1, "uptime_s": YOUNG_S}])
+def test_who_is_started_by_a_person_begins_at_once(how: dict[str, Any]) -> None:
+    assert first_sent(**how)["backlog"] < 2.0

@@ -19,7 +19,7 @@ from agent.daemon.buffer.telling import facts_of
 from agent.daemon.buffer.views import Views
 from agent.errors import NotFoundError, UnavailableError
 from agent.plan import Site
-from agent.sample import Sample
+from agent.sample import Instant, Sample
 
 
 class Buffer:
@@ -132,6 +132,16 @@ class Buffer:
             message = f"there is no destination {name!r}"
             raise NotFoundError(message)
         return self._desk.outboxes[name]
+
+    def awoke(self, opening: Instant) -> bool:
+        """Whether this is not the first boot, and nobody had opened the store in it before.
+
+        Args:
+            opening: just before it was opened.
+        """
+        eras = self._desk.stock.eras.values()
+        here = [era for era in eras if era.boot == opening.boot]
+        return len(here) < len(eras) and all(era.began_ns >= opening.mono_ns for era in here)
 
     def facts(self) -> StoreFacts:
         """How the store is, from memory."""

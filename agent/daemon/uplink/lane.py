@@ -28,7 +28,7 @@ from agent.daemon.uplink.accounts import Accounts
 from agent.daemon.uplink.allowance import Allowance
 from agent.daemon.uplink.appetite import Appetite
 from agent.daemon.uplink.budget import Spending
-from agent.daemon.uplink.comeback import Comeback
+from agent.daemon.uplink.comeback import Comeback, after_boot_s, spread
 from agent.daemon.uplink.delivery import Delivery
 from agent.daemon.uplink.presence import Presence, Report
 from agent.daemon.uplink.retry import Retry
@@ -40,6 +40,7 @@ log = logging.get("uplink")
 REOPEN_S = 60.0  # between looks whether a missing secret has been stored meanwhile
 HELD_BACK = "the time of day is not known yet"
 USED_UP = "the budget of this month is used up"
+AWAKENING = "the power is back, and not all gateways begin in the same second"
 LOOK_S = 1.0  # how often a lane that waits for its time looks whether a batch is full
 SELDOM_S = 5.0  # how often one that waits for others looks whether it may go on
 ORDER = (Lane.URGENT, Lane.LIVE, Lane.BACKLOG)
@@ -57,6 +58,7 @@ class Uplink:
     Attributes:
         comeback: ends pauses early when the network is back; lanes of a gateway share one.
         ends: when certificates run out, as far as was seen.
+        awoke: this start is the first since the power came back.
     """
 
     def __init__(
@@ -75,13 +77,14 @@ class Uplink:
         self._allowance = Allowance(destination.allows, outbox, clock)
         self._accounts = Accounts(clock)
         self._appetite = Appetite()
-        self._in_outage = self._asked = False
-        self._due_at_s = 0.0
+        self._in_outage = self._asked = self._passed_over = False
+        self._due_at_s = self._begins_at_s = 0.0
         self.comeback = Comeback()
         self.every_s = destination.every_s
         self.moved_at_s = clock.monotonic_s()
         self.waits_for: str | None = None
         self.ends = Ends()
+        self.awoke = False
 
     @property
     def spending(self) -> Spending | None:
@@ -95,6 +98,7 @@ class Uplink:
 
     def try_now(self) -> None:
         """A person wants to know: pauses end, and accounts that are shut out are asked again."""
+        self._begins_at_s = 0.0
         self._accounts.hurry()
         self.comeback.ask()
 
@@ -103,7 +107,7 @@ class Uplink:
         cloud = await self._opened()
         self._look_at(cloud)
         name = self._destination.name
-        presence = Presence(name, self._report, self._allowance, self._recall)
+        presence = Presence(name, self._report, self._allowance, self._recall, self._spread_s())
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._carry(cloud), name=f"uplink {name}")
@@ -136,7 +140,7 @@ class Uplink:
             self._allowance.used(cloud, 0)
             self._wait_for(error, pause_s)
 
-        retry = Retry(failed, self.comeback)
+        retry = Retry(failed, self.comeback, lambda: self._outbox.waiting().urgent > 0)
         delivery = Delivery(cloud, settle, retry, self._may_go, self._appetite)
         while True:
             await self._until_allowed(cloud)
@@ -160,7 +164,8 @@ class Uplink:
         limits = self._appetite.narrowed(self._allowance.narrowed(cloud.limits))
         if self._accounts.takes:
             limits = replace(limits, takes=self._accounts.takes)
-        for lane in ORDER[:1] if self._allowance.used_up else ORDER:
+        self._passed_over = self._holds is not None
+        for lane in ORDER[:1] if self._passed_over else ORDER:
             if batch := await self._outbox.take(limits, lane):
                 return batch, lane
         return None
@@ -172,28 +177,47 @@ class Uplink:
                 async with asyncio.timeout(pause_s):
                     await self._outbox.urgent()
 
+    def _spread_s(self) -> float:
+        """After how long this gateway begins to send, should its whole region have awoken."""
+        if not self.awoke:
+            return 0.0
+        now_s, backlog = self._clock.monotonic_s(), self._outbox.waiting().samples > 0
+        pause_s = spread(after_boot_s(now_s, self._destination.every_s, backlog=backlog))
+        self._begins_at_s = now_s + pause_s
+        return pause_s
+
+    @property
+    def _holds(self) -> str | None:
+        """Why only what is urgent may go at present."""
+        if self._allowance.used_up:
+            return USED_UP
+        return AWAKENING if self._clock.monotonic_s() < self._begins_at_s else None
+
     def _may_go(self, urgent: bool) -> bool:  # noqa: FBT001 - asked by the delivery
         self._asked = True
-        return urgent or not self._allowance.used_up
+        return urgent or not self._holds
 
     async def _until_allowed(self, cloud: Cloud) -> None:
-        """Wait while the budget is used up, until there is something urgent or a new month."""
+        """Wait while only what is urgent may go, until there is some, or anything may."""
         if self._allowance.used_up:
             await cloud.aclose()  # an open connection costs as well
-        while self._allowance.used_up and not self._outbox.waiting().urgent:
-            self.waits_for = USED_UP
+        while (reason := self._holds) and not self._outbox.waiting().urgent:
+            self.waits_for = reason
+            left_s = self._begins_at_s - self._clock.monotonic_s()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SELDOM_S):
+                async with asyncio.timeout(min(LOOK_S, left_s) if left_s > 0 else SELDOM_S):
                     await self._outbox.urgent()
 
     async def _until_news(self, cloud: Cloud) -> None:
-        while True:
+        """Wait for what no round has looked at yet."""
+        while not self._passed_over:
             shut_out = self._accounts.takes is not None
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SELDOM_S if shut_out else None):
                     return await self._outbox.wait()
             if self._accounts.look(cloud):
-                return None
+                break
+        return None
 
     async def _until_due(self, cloud: Cloud) -> None:
         """Wait for something to send, then until `every` after the last round.

@@ -43,11 +43,18 @@ class Presence:
         report: who is told.
         allowance: heartbeats are paid from it.
         recall: called after a heartbeat that was answered.
+        begins_s: nothing is sent before so many seconds.
     """
 
     def __init__(
-        self, name: str, report: Report, allowance: Allowance, recall: Callable[[object], None]
+        self,
+        name: str,
+        report: Report,
+        allowance: Allowance,
+        recall: Callable[[object], None],
+        begins_s: float = 0.0,
     ) -> None:
+        self._begins_s = begins_s
         self._name = name
         self._report = report
         self._allowance = allowance
@@ -55,7 +62,7 @@ class Presence:
 
     async def knock(self, place: Place, asked: Callable[[], bool]) -> None:
         """Until there is something to send: a wrong port is named before that."""
-        failed, pause_s = False, FIRST_KNOCK_S
+        failed, pause_s = False, self._begins_s + FIRST_KNOCK_S
         while True:
             await asyncio.sleep(pause_s)
             error = None if asked() else await knock(place)
@@ -68,6 +75,7 @@ class Presence:
     async def beat(self, cloud: Beats, vitals: Callable[[], Vitals], comeback: Comeback) -> None:
         """Tell the destination that we live; a refused heartbeat never stops telemetry."""
         failed = False
+        await asyncio.sleep(self._begins_s)
         while True:
             if not self._allowance.used_up:
                 answered = await self._beaten(cloud, vitals())

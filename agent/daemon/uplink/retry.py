@@ -13,7 +13,7 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from agent.cloud import BatchRefused, Misconfigured, Unauthorized, Unreachable
-from agent.daemon.uplink.comeback import Comeback
+from agent.daemon.uplink.comeback import JITTER_S, Comeback, after_outage_s, spread
 from agent.errors import FieldpostError
 
 FIRST_S = 1.0  # ceiling of the first pause; doubles with each failure
@@ -34,14 +34,21 @@ class Retry:
     Args:
         on_wait: told the failure and the pause before the next try, seconds.
         comeback: ends pauses early.
+        pressing: whether something urgent waits, which takes no part in spreading a fleet.
     """
 
-    def __init__(self, on_wait: Waiting, comeback: Comeback | None = None) -> None:
+    def __init__(
+        self,
+        on_wait: Waiting,
+        comeback: Comeback | None = None,
+        pressing: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._on_wait = on_wait
+        self._pressing = pressing
         self._comeback = comeback or Comeback()
         self._failures = 0
         self._in_vain = 0
-        self._deaf_until_s = 0.0
+        self._deaf_until_s = self._failing_since_s = 0.0
         self._error: BaseException | None = None
 
     async def until_answered(self, ask: Callable[[], Awaitable[T]]) -> T:
@@ -64,15 +71,17 @@ class Retry:
     def _answered(self) -> None:
         if self._failures:
             self._failures = self._in_vain = 0
+            self._failing_since_s = 0.0
             self._comeback.heard()
 
     def _wait(self, state: RetryCallState) -> float:
         self._error = state.outcome.exception() if state.outcome else None
         self._failures += 1
+        self._failing_since_s = self._failing_since_s or asyncio.get_running_loop().time()
         if isinstance(self._error, Unauthorized | Misconfigured):
             return person_s()
         ceiling_s = min(CEILING_S, FIRST_S * 2 ** min(self._failures - 1, DOUBLINGS))
-        pause_s = random.uniform(0.0, ceiling_s)  # noqa: S311 -- spreads requests, guards nothing
+        pause_s = spread(ceiling_s)
         if not (asked_s := self._asked_s()):
             return pause_s
         # what was asked for, and jitter on top, so that a fleet does not return in the same second
@@ -88,11 +97,17 @@ class Retry:
             return
         silent = isinstance(self._error, Unreachable)
         deaf_until_s = self._deaf_until_s if silent else float("inf")
-        if await self._comeback.pause(seconds, deaf_until_s):
+        if await self._comeback.pause(seconds, deaf_until_s, self._spread_s()):
             self._failures = 1  # the way may need some seconds more: small steps again
             deaf_s = min(DEAF_MAX_S, DEAF_S * 2**self._in_vain)
             self._deaf_until_s = asyncio.get_running_loop().time() + deaf_s
             self._in_vain = min(self._in_vain + 1, DOUBLINGS)
+
+    def _spread_s(self) -> float:
+        """Over how long this gateway's fleet returns, should the way be back."""
+        if self._pressing():
+            return JITTER_S
+        return after_outage_s(asyncio.get_running_loop().time() - self._failing_since_s)
 
     def _asked_s(self) -> float:
         return max(0.0, getattr(self._error, "retry_after_s", None) or 0.0)
