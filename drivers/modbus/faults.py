@@ -78,6 +78,16 @@ def damaged(error: Damaged, share: float, others: float) -> DeviceFault:
     return DeviceFault(Reason.DAMAGED, message, action=action)
 
 
+def slow(unit: Unit) -> DeviceFault:
+    """It answers, and always too late: each of its answers costs the line a timeout."""
+    message = (
+        f"answers behind its timeout of {unit.timeout_s:g} s, so it is read only when the line "
+        "has time for it"
+    )
+    action = "Raise `timeout` of its connection or profile, or read it less often: fieldpost check"
+    return DeviceFault(Reason.OVERRUN, message, action=action)
+
+
 def refused(unit: Unit, error: Refused, where: Field) -> DeviceFault:
     """It answers, and will not give this."""
     why = EXCEPTIONS.get(error.code, f"exception {error.code}")

@@ -63,8 +63,8 @@ class Polling:
     async def _due(self, agenda: Agenda, now_s: float) -> None:
         due = agenda.take(math.floor(now_s * 1000))
         station = self._stations[due.unit]
-        if station.pending:
-            station.pending |= due.every_ms
+        if station.pending or station.dear_s:
+            self._postpone(station, due.every_ms)
             return
         if due.skipped:
             self._bus.measured.skipped += due.skipped
@@ -91,7 +91,14 @@ class Polling:
                 return
             station.located = not station.planned.models  # another firmware may have moved them
         every, station.pending = station.pending, frozenset()
-        await self._poll(station, every)
+        await self._poll(station, every, spare=spare)
+
+    def _postpone(self, station: Station, every_ms: frozenset[int]) -> None:
+        """Read it when the line has time; what it missed meanwhile is told of one that answers."""
+        if station.pending & every_ms and not station.breaker.tries:
+            self._bus.measured.skipped += 1
+            self._sink.fault(station.unit.device, None, faults.slow(station.unit))
+        station.pending |= every_ms
 
     async def _probe(self, station: Station, *, spare: bool) -> bool:
         began_s = self._loop.time()
@@ -105,13 +112,19 @@ class Polling:
             if error.code in faults.BEHIND_CONVERTER:
                 self._unanswered(station, began_s, spare=spare)
                 return False
-        except Damaged:
-            pass  # somebody is there; the read that follows says how bad it is
+        except Damaged as error:
+            station.tally.add(self._loop.time(), damaged=True)
+            if self._in_vain(station, began_s):
+                fault = self._damaged(station, error)
+                self._unanswered(station, began_s, spare=spare, fault=fault)
+                return False
         return True
 
-    async def _poll(self, station: Station, every_ms: frozenset[int]) -> None:
+    async def _poll(
+        self, station: Station, every_ms: frozenset[int], *, spare: bool = False
+    ) -> None:
         """One scheduled read: one sample of what was good, a fault for what was not."""
-        began_s = self._loop.time()
+        began_s, station.dear_s = self._loop.time(), 0.0
         values: dict[str, Value] = {}
         try:
             await self._find(station)
@@ -121,13 +134,19 @@ class Polling:
             if values:
                 await self._put(station, values)
             station.pending = every_ms
-            self._unanswered(station, began_s, spare=False)
+            self._unanswered(station, began_s, spare=spare)
             return
         except DeviceFault as error:
-            self._sink.fault(station.unit.device, None, error)
+            if self._in_vain(station, began_s):
+                station.pending = every_ms
+                self._unanswered(station, began_s, spare=spare, fault=error)
+            else:
+                self._sink.fault(station.unit.device, None, error)
             return
         station.breaker.answered()
         station.heard = True
+        if station.dear_s:
+            self._cost(station, began_s, spare=spare)
         await self._put(station, values)
 
     async def _find(self, station: Station) -> None:
@@ -161,6 +180,8 @@ class Polling:
             await self._refused(station, ready, error, values)
             return
         station.tally.add(self._loop.time(), damaged=False)
+        if heard.late:
+            station.dear_s = station.unit.timeout_s
         decoded = ready.codec.decode(data)
         values.update(decoded.values)
         self._unreadable(station, decoded.unreadable)
@@ -197,12 +218,27 @@ class Polling:
         for point in points:
             self._sink.fault(station.unit.device, point, faults.not_a_number([point]))
 
-    def _unanswered(self, station: Station, began_s: float, *, spare: bool) -> None:
-        now_s = self._loop.time()
-        if not spare:
-            self._budget.spend(now_s, now_s - began_s)
-        if station.breaker.silent(now_s, now_s - began_s):
+    def _unanswered(
+        self, station: Station, began_s: float, *, spare: bool, fault: DeviceFault | None = None
+    ) -> None:
+        """It is silent; or what it says is of no use and costs as much, which `fault` says."""
+        self._cost(station, began_s, spare=spare)
+        opened = station.breaker.silent(self._loop.time(), station.dear_s)
+        if fault is not None:
+            self._sink.fault(station.unit.device, None, fault)
+        elif opened:
             self._sink.fault(station.unit.device, None, self._no_answer(station))
+
+    def _cost(self, station: Station, began_s: float, *, spare: bool) -> None:
+        """What was waited for in vain goes on the budget, unless nobody else wanted the line."""
+        now_s = self._loop.time()
+        station.dear_s = now_s - began_s
+        if not spare:
+            self._budget.spend(now_s, station.dear_s)
+
+    def _in_vain(self, station: Station, began_s: float) -> bool:
+        """Whether this has cost as much as silence."""
+        return self._loop.time() - began_s >= 2 * station.unit.timeout_s
 
     def _no_answer(self, station: Station) -> DeviceFault:
         if len(self._stations) > 1 and all(s.breaker.open for s in self._stations):
@@ -217,8 +253,8 @@ class Polling:
         return faults.damaged(error, share(station.tally.counts(now_s)), share(total))
 
     def _wait_s(self, station: Station) -> float:
-        """What asking in vain costs: the timeout, and as long again of silence."""
-        return 2 * station.unit.timeout_s
+        """What asking in vain costs: the timeout, and as long again of silence, if not more."""
+        return max(2 * station.unit.timeout_s, station.dear_s)
 
 
 def _address(field: Field) -> int:

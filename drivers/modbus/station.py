@@ -35,6 +35,8 @@ class Station:
 
     Attributes:
         pending: intervals, milliseconds, whose poll waits for a silent unit to be asked again.
+        dear_s: what its last poll cost the line, when that was waiting in vain: for silence, for
+            rubbish, or for an answer that came behind its timeout; else 0.
         heard: it has answered since the start.
         unit: as the device is read; `planned` until its models are found.
         located: its blocks stand where the device has them; false until `relocate` was called for
@@ -47,6 +49,7 @@ class Station:
         self.breaker = Breaker()
         self.tally = Tally()
         self.pending: frozenset[int] = frozenset()
+        self.dear_s = 0.0
         self.heard = False
         self.located = not unit.models
         self._read({})

@@ -1,4 +1,4 @@
-"""Faults 32, 33 and 40: a dead slave among twenty; noise and late answers; a line too slow.
+"""Faults 32, 33 and 40: a dead or bad slave among twenty; noise, late answers; a slow line.
 
 A quarter of an hour on virtual time: real schedule, real framing, and copper that knows what
 it carried. The same faults on real ptys, with slaves nobody here wrote, are in `tests/peers`.
@@ -6,6 +6,7 @@ it carried. The same faults on real ptys, with slaves nobody here wrote, are in 
 
 import asyncio
 import random
+from collections.abc import Iterator
 from itertools import pairwise
 
 from agent import plan
@@ -29,6 +30,9 @@ RUN_S = 900.0
 SILENCE_CHARACTERS = 3.5
 SHARE = 0.06  # of the line's time, for a silent unit; the product allows 0.05
 FAULTS_MAX = 25  # a probe a minute, and those before the pauses have grown
+KEPT = 0.95  # of their polls, for those who are well
+BURST_S = 0.05  # noise of a babbling unit
+BEHIND_S = 0.01  # how much too late a slow unit answers
 
 
 class Copper:
@@ -36,6 +40,9 @@ class Copper:
 
     Attributes:
         dead, late: units that never answer, and that answer into the next exchange.
+        slow: units that answer just behind the timeout.
+        foreign: units that answer in another's name.
+        babbles_s: how often a unit that nobody has asked says something.
         flips: chance that a bit of an answer is flipped.
     """
 
@@ -44,6 +51,9 @@ class Copper:
         self.framing = framing
         self.dead: set[int] = set()
         self.late: set[int] = set()
+        self.slow: set[int] = set()
+        self.foreign: set[int] = set()
+        self.babbles_s = 0.0
         self.flips = 0.0
         self.opened = self.closed = 0
         self.in_vain_s = 0.0
@@ -58,17 +68,32 @@ class Copper:
 
     async def exchange(self, ask: Ask) -> Heard:
         asked = self.framing.frame(ask.request, 0)
+        await asyncio.sleep(self._noisy_s())
         await asyncio.sleep((len(asked) + SILENCE_CHARACTERS) * self.character_s)
         if ask.request.unit in self.dead | self.late:
             await self._in_vain(ask)
+        slow = ask.request.unit in self.slow
+        if slow:
+            await asyncio.sleep(ask.timeout_s + BEHIND_S)
+        if ask.request.unit in self.foreign:
+            await asyncio.sleep(2 * ask.timeout_s)
+            what = "an answer to another question"
+            raise Damaged(what, b"")
         heard, self._behind = bytearray(self._behind + self._said(ask.request)), b""
         took_s = len(heard) * self.character_s
         await asyncio.sleep(took_s)
+        if self._noisy_s():
+            heard[-1] ^= 0xFF
         answer = self.framing.find(heard, ask.request, 0)
         if answer is None:
             what = "noise"
             raise Damaged(what, bytes(heard))
-        return Heard(self.framing.pdu(answer), asked, answer, took_s)
+        return Heard(self.framing.pdu(answer), asked, answer, took_s, slow)
+
+    def _noisy_s(self) -> float:
+        """For how much longer somebody talks unasked."""
+        since_s = asyncio.get_running_loop().time() % self.babbles_s if self.babbles_s else BURST_S
+        return max(0.0, BURST_S - since_s)
 
     async def _in_vain(self, ask: Ask) -> None:
         waits_s = 2 * ask.timeout_s
@@ -141,17 +166,32 @@ class CatchesUp(Polling):
             await self._poll(self._stations[due.unit], due.every_ms)
 
 
+class Impartial(Polling):
+    """Who keeps the line waiting gets his turn as everybody does, as long as he says anything."""
+
+    def _cost(self, station: Station, began_s: float, *, spare: bool) -> None:
+        super()._cost(station, began_s, spare=spare)
+        station.dear_s = 0.0
+
+    def _in_vain(self, station: Station, began_s: float) -> bool:
+        del station, began_s
+        return False
+
+
+POLLINGS = {"polling": CatchesUp, "turns": Impartial}
+
+
 class Watched:
     """A line for a while, and what was heard on it.
 
     Args:
-        bad: the part that is bad in this build, if any: "breaker", "framing" or "polling".
+        bad: the part that is bad in this build, if any: "breaker", "framing", "polling", "turns".
     """
 
-    def __init__(self, baud: int = 9600, bad: str = "") -> None:
+    def __init__(self, baud: int = 9600, bad: str = "", timeout: str = "200ms") -> None:
         like = plant.profile("a: holding 0 uint16; b: holding 3 uint16")
         devices = [plant.device(f"m{unit}", unit, like, every="1s") for unit in UNITS]
-        line = {"line": f"{baud} 8N1", "timeout": "200ms"}
+        line = {"line": f"{baud} 8N1", "timeout": timeout}
         self.line = plan.from_json(Line, plant.on_line("/dev/null", devices, **line).spec)
         self.copper = Copper(baud, Credulous() if bad == "framing" else RtuFraming())
         self.sink = Keeping()
@@ -166,7 +206,7 @@ class Watched:
         stations = [Station(unit) for unit in self.line.units]
         for station in stations:
             station.breaker = NeverOpens() if self.bad == "breaker" else station.breaker
-        polling = CatchesUp if self.bad == "polling" else Polling
+        polling = POLLINGS.get(self.bad, Polling)
         async with Bus(self.line, self.copper) as bus:
             try:
                 async with asyncio.timeout(seconds):
@@ -208,6 +248,64 @@ def test_a_dead_slave_costs_nineteen_others_nothing() -> None:
 
 def test_a_schedule_that_gives_it_its_turn_is_caught() -> None:
     assert with_a_dead_one("breaker") != []
+
+
+def those_who_keep(sink: Keeping, but: int) -> Iterator[str]:
+    for unit in UNITS:
+        share = (len(sink.at_s[f"m{unit}"]) - 1) / (RUN_S / EVERY_S)
+        if unit != but and share < KEPT:
+            yield f"I8: m{unit} kept {share:.0%} of its polls"
+
+
+def with_a_slow_one(bad: str = "") -> list[str]:
+    """It answers all the time, and each of its answers costs more than the others leave."""
+    line = Watched(bad=bad, timeout="700ms")
+    line.copper.slow = {7}
+    sink = line.run()
+    if len(sink.at_s["m7"]) < RUN_S / 60:
+        sink.wrong.append("I7: it was hardly read")
+    if not any(told == ("m7", Reason.OVERRUN) for told in sink.faults):
+        sink.wrong.append("I9: nobody was told")
+    return [*sink.wrong, *those_who_keep(sink, but=7)]
+
+
+def test_a_slave_that_answers_behind_its_timeout_costs_nineteen_others_nothing() -> None:
+    assert with_a_slow_one() == []
+
+
+def test_a_schedule_that_waits_for_it_each_time_is_caught() -> None:
+    assert with_a_slow_one("turns") != []
+
+
+def test_a_slow_slave_keeps_its_interval_where_the_line_has_time() -> None:
+    line = Watched()
+    line.copper.slow = {7}
+    assert [*those_who_keep(line.run(), but=0)] == []
+
+
+def with_one_that_says_another_name(bad: str = "") -> list[str]:
+    line = Watched(bad=bad)
+    line.copper.foreign = {7}
+    sink = line.run()
+    told = [reason for device, reason in sink.faults if device == "m7"]
+    if not 1 <= len(told) <= FAULTS_MAX or {*told} != {Reason.DAMAGED}:
+        sink.wrong.append(f"I9: told {len(told)} times: { ({*told}) }")
+    return [*sink.wrong, *those_who_keep(sink, but=7)]
+
+
+def test_a_slave_that_answers_in_another_name_costs_nineteen_others_nothing() -> None:
+    assert with_one_that_says_another_name() == []
+
+
+def test_a_schedule_that_asks_it_three_times_a_turn_is_caught() -> None:
+    assert with_one_that_says_another_name("turns") != []
+
+
+def test_a_slave_that_talks_unasked_costs_nobody_a_poll() -> None:
+    line = Watched()
+    line.copper.babbles_s = 0.7
+    sink = line.run()
+    assert [*sink.wrong, *those_who_keep(sink, but=0)] == []
 
 
 def with_noise(bad: str = "") -> list[str]:

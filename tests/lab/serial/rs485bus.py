@@ -11,6 +11,7 @@ DIR/master, DIR/s1 … are links to ptys. Commands on stdin, each answered `ok`:
     drop P, dup P bytes are lost, doubled
     gap MS        a pause in the middle of each burst (beyond t3.5 a slave sees two frames)
     late NODE MS  what this node says is heard so much later
+    alias NODE UNIT  what this node says comes in another unit's name, its checksum right
     babble NODE MS noise every MS; 0 ends it
     junk N        N random bytes now, a transient
     mute NODE, unmute NODE
@@ -65,6 +66,7 @@ class Line:
         self.said: dict[str, int] = {}
         self.muted: set[str] = set()
         self.late_s: dict[str, float] = {}
+        self.aliases: dict[str, int] = {}
         self.babble_s: dict[str, float] = {}
         self.waiting: list[tuple[float, str, bytes]] = []
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,6 +93,9 @@ class Line:
 
     def late(self, node: str, milliseconds: str) -> None:
         self.late_s[node] = float(milliseconds) / 1000
+
+    def alias(self, node: str, unit: str) -> None:
+        self.aliases[node] = int(unit)
 
     def babble(self, node: str, milliseconds: str) -> None:
         every_s = float(milliseconds) / 1000
@@ -141,6 +146,8 @@ class Line:
                     talk[node] = os.read(descriptor, 4096)
         for node, data in talk.items():
             self.said[node] += len(data)
+            if node in self.aliases:
+                talk[node] = _signed(bytes([self.aliases[node]]) + data[1:-2])
         if len(talk) == 1:
             node, data = talk.popitem()
             if self.late_s.get(node):
@@ -169,7 +176,7 @@ class Line:
             self.carry("", self.dice.randbytes(int(rest[0])))
         elif verb == "stats":
             _say(str(self.said))
-        elif verb in {"late", "babble"}:
+        elif verb in {"late", "alias", "babble"}:
             getattr(self, verb)(*rest)
         else:
             verbs = {"mute": self.muted.add, "unmute": self.muted.discard}
@@ -255,6 +262,16 @@ def _mixed(bursts: Sequence[bytes]) -> bytes:
         for place, byte in enumerate(data):
             mixed[place] ^= byte
     return bytes(mixed)
+
+
+def _signed(body: bytes) -> bytes:
+    """A frame with its checksum (serial line V1.02, 6.2.2)."""
+    crc = 0xFFFF
+    for byte in body:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return body + crc.to_bytes(2, "little")
 
 
 def _pause(seconds: float) -> None:
