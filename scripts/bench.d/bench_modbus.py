@@ -1,6 +1,6 @@
 """Modbus alone: what a request costs, what a value costs, how much of a serial line is used.
 
-    scripts/bench modbus [--rounds 3] [--seconds 5] [--requests 4000] [--json] [--only tcp,rtu]
+    scripts/bench modbus [--rounds 3] [--seconds 10] [--requests 4000] [--json] [--only tcp,rtu]
 
 tcp     CPU of one request of 10 and 125 registers, decoded and put into a sink, against libmodbus
         (C) asking the same slave. Goal: at most 2.7 times.
@@ -8,7 +8,8 @@ decode  microseconds per value from the bytes of an answer to a Sample. Goal: at
 rtu     line use against what physics allows, and requests that began before t3.5 had passed, seen
         by the slave. Goal: 97 % at 9600 and 19200, 92 % at 115200, no violation. `waited_for_cpu`
         is the share of the time in which the gateway could have run and others did: on a busy
-        machine what is missing is mostly there, and in the kernel's own work for the pty.
+        machine what is missing is mostly there, and in the kernel's own work for the pty. `load`:
+        of the machine (1 min; the bench itself is half a process). Below 1 the figures count.
 fair    ten units, one of them dead, at 9600, 19200 and behind a TCP converter: the share of their
         polls that the other nine keep. Goal: 95 %.
 
@@ -19,7 +20,7 @@ import argparse
 import asyncio
 import contextlib
 import json
-import statistics
+import os
 import struct
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from typing import Any
 
 import kit
 from meters import Slaves
+from tables import by_case
 
 from agent.clock import SystemClock
 from agent.driver import DeviceFault, Instant, Sample
@@ -227,7 +229,7 @@ def rtu(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
         said = stats.read()
         row = {"case": f"rtu {baud}/{registers}", "line_use": ours["requests_s"] * cycle_s}
         row |= {"violations": said["gap_violations"], "cpu_us": ours["cpu_us"]}
-        row |= {"waited_for_cpu": ours["waited"]}
+        row |= {"waited_for_cpu": ours["waited"], "load": os.getloadavg()[0]}
         rows.append(row)
     return rows
 
@@ -262,24 +264,13 @@ def fairness(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
 PARTS = {"decode": decoding, "tcp": tcp, "rtu": rtu, "fair": fairness}
 
 
-def median(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row for each case."""
-    result = []
-    for case in dict.fromkeys(row["case"] for row in rows):
-        same = [row for row in rows if row["case"] == case]
-        keys = [key for key in same[0] if key != "case"]
-        middle = {key: round(statistics.median(row[key] for row in same), 4) for key in keys}
-        result.append({"case": case} | middle | {"rounds": len(same)})
-    return result
-
-
 def main() -> None:
     """Measure, and print JSON lines or a table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each case on a line")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each case on a line")
     parser.add_argument("--requests", type=int, default=4000, help="of each case over TCP")
     parser.add_argument("--only", default=",".join(PARTS))
     parser.add_argument("--json", action="store_true")
@@ -292,7 +283,7 @@ def main() -> None:
     for _ in range(options.rounds):
         for name in options.only.split(","):
             rows += PARTS[name](folder, options)
-    for row in median(rows):
+    for row in by_case(rows):
         words = (f"{key} {value}" for key, value in row.items() if key != "case")
         print(json.dumps(row) if options.json else f"{row['case']:16} {'   '.join(words)}")
 

@@ -21,6 +21,17 @@ def medians(rows: list[Row], keys: list[str], against: str | None = None) -> str
     return "\n".join(lines)
 
 
+def by_case(rows: list[Row]) -> list[Row]:
+    """One row of medians for each `case`, and of how many rounds."""
+    result = []
+    for case in dict.fromkeys(row["case"] for row in rows):
+        same = [row for row in rows if row["case"] == case]
+        keys = [key for key in same[0] if key != "case"]
+        middle = {key: round(statistics.median(row[key] for row in same), 4) for key in keys}
+        result.append({"case": case} | middle | {"rounds": len(same)})
+    return result
+
+
 def _cell(group: list[Row], base: list[Row] | None, field: str) -> str:
     mine = _median(group, field)
     theirs = _median(base, field) if base and group is not base else None
