@@ -1,14 +1,18 @@
 """Blocks for what was found: shown to be pasted, or written into the file."""
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
-from agent.cli import files
+from agent.cli import files, known, trial
 from agent.cli.edit import APPLY
 from agent.cli.session import Session
-from agent.cli.wire import Wire
+from agent.cli.trial import Set, Tried
+from agent.cli.wire import Wire, opened
 from agent.driver import Sighting
-from agent.errors import NotFoundError, ValidationError
+from agent.errors import NoAnswerError, NotFoundError, ValidationError
 from agent.prepare import edits
+from agent.prepare.kinds import ProfileSettings
 from agent.prepare.profiles import Shelf
 
 UNNAMED = "wire"  # a connection that is in no file yet
@@ -48,6 +52,47 @@ def sure(found: Sighting) -> str:
         message = f"What is at address {found.address} is not certain{near}: add --profile NAME"
         raise ValidationError(field="profile", reason="unknown", message=message)
     return found.profiles[0]
+
+
+def tried(session: Session, there: Wire, name: str, what: tuple[Sighting, str]) -> None:
+    """Write a device into the file, once its profile has been read there and shown.
+
+    Args:
+        session: for the file.
+        there: where it is.
+        name: of the device.
+        what: where it answered, and its profile.
+
+    Raises:
+        NoAnswerError: nobody is there, or no point of the profile can be read.
+        FieldpostError: as `device` raises it.
+    """
+    found, profile = what
+    model = known.modelled(known.read_profile(profile, session.config_path.parent), there.kind)
+    tried = asyncio.run(_read(session, there, found, model))
+    for line in trial.screen(tried, raw=False):
+        session.remark(line)
+    if all(one.wrong for one in tried):
+        message = f"What is at address {found.address} shows nothing that {profile} expects."
+        action = f"It was not added. Try others:  fieldpost profile test NAME {_at(there, found)}"
+        raise NoAnswerError(message, action=action)
+    session.remark(trial.verdict(tried))
+    device(session, there, name, (found.address, profile), found.line)
+
+
+def _at(there: Wire, found: Sighting) -> str:
+    return f"{found.address}@{there.connection.name}"
+
+
+async def _read(
+    session: Session, there: Wire, found: Sighting, profile: ProfileSettings
+) -> Sequence[Tried]:
+    own = there.kind.finder.lines(there.connection.spec)[0] if there.kind.finder else ""
+    async with opened(session, there) as asker:
+        here = Set(asker, "" if found.line == own else found.line)
+        source = trial.reader(there, (trial.NAME, str(found.address)), profile, here)
+        points = trial.points_of(profile)[: trial.SHOWN]
+        return await trial.each(source, trial.NAME, points)
 
 
 def device(session: Session, there: Wire, name: str, what: tuple[int, str], line: str = "") -> None:

@@ -2,18 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import click
 
-from agent.cli import known, readings
-from agent.cli.direct import as_json, compiled
+from agent.cli import known, trial
+from agent.cli.direct import compiled
 from agent.cli.failure import FOUND
 from agent.cli.session import Session
+from agent.cli.trial import Tried
 from agent.cli.verb import verb
-from agent.cli.wire import Wire, opened, spec_with, wire
+from agent.cli.wire import Wire, opened, wire
 from agent.cli.words import amount
-from agent.driver import DeviceFault, Proof, Quality, Reads, Reason
+from agent.driver import Proof
 from agent.errors import DeviceNotFoundError, NotFoundError
 from agent.plan import Json
 from agent.prepare.kinds import ConnectionKind, ProfileSettings
@@ -23,25 +23,6 @@ EXAMPLE = """\
 fieldpost profile test eastron-sdm120
 fieldpost profile test eastron-sdm120 oven-meter
 fieldpost profile test eastron-sdm120 5@rs485"""
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """One point on a device.
-
-    Attributes:
-        reading: as the verb `read` has it, None where it was refused.
-        fault: why there is no reading.
-    """
-
-    point: str
-    reading: Json | None
-    fault: str = ""
-
-    @property
-    def wrong(self) -> bool:
-        """Whether the profile does not fit here; a point may have no value now."""
-        return self.reading is None or self.reading["quality"] == Quality.OUT_OF_RANGE
 
 
 @verb("test", example=EXAMPLE)
@@ -56,7 +37,7 @@ def test(session: Session, *, name: str, device: str | None) -> int:
         raise NotFoundError(message)
     profile = known.modelled(read, kind)
     proofs = [*kind.proofs(profile)] if kind.proofs else []
-    tried = asyncio.run(_tried(session, kind, profile, device)) if device else []
+    tried = asyncio.run(_tried(session, profile, device)) if device else []
     if session.json:
         session.document("profile.test", _document(name, proofs, tried))
     else:
@@ -77,15 +58,10 @@ def _show(session: Session, name: str, kind: ConnectionKind, proofs: Sequence[Pr
 
 
 def _show_tried(session: Session, tried: Sequence[Tried]) -> None:
-    said = [t.reading for t in tried if t.reading]
-    for line in readings.screen(said, raw=True) if said else ():
+    for line in trial.screen(tried, raw=True):
         session.write(line)
-    for one in tried:
-        if one.fault:
-            session.write(f"[FAIL] {one.point}: {one.fault}")
     if tried:
-        good = sum(not one.wrong for one in tried)
-        session.remark(f"{good} of {len(tried)} points fit this device.")
+        session.remark(trial.verdict(tried))
 
 
 def _document(name: str, proofs: Sequence[Proof], tried: Sequence[Tried]) -> Json:
@@ -98,36 +74,16 @@ def _document(name: str, proofs: Sequence[Proof], tried: Sequence[Tried]) -> Jso
     }
 
 
-async def _tried(
-    session: Session, kind: ConnectionKind, profile: ProfileSettings, device: str
-) -> list[Tried]:
+async def _tried(session: Session, profile: ProfileSettings, device: str) -> list[Tried]:
     """Each point of the profile on the device, one by one.
 
     Raises:
         NoAnswerError: nobody is there.
     """
     there, address = _place(session, device)
-    if kind.through is None or there.kind.family != kind.family:
-        message = f"{profile.profile} is for {kind.family}: it cannot be read on {device}."
-        raise NotFoundError(message)
-    spec = spec_with(there, device, address, profile)
     async with opened(session, there) as asker:
-        reader = kind.through(spec, asker)
-        return [await _one(reader, device, point) for point in _points(profile)]
-
-
-async def _one(reader: Reads, device: str, point: str) -> Tried:
-    try:
-        (reading,) = await reader.read(device, point)
-    except DeviceFault as fault:
-        if fault.reason is Reason.NO_ANSWER:
-            raise
-        return Tried(point, None, fault.message)
-    return Tried(point, as_json(reading))
-
-
-def _points(profile: ProfileSettings) -> list[str]:
-    return [*getattr(profile, "points", ())]
+        source = trial.reader(there, (device, address), profile, asker)
+        return await trial.each(source, device, trial.points_of(profile))
 
 
 def _place(session: Session, device: str) -> tuple[Wire, str]:

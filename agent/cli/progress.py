@@ -5,9 +5,11 @@ import sys
 import click
 
 from agent.cli.session import Session
+from agent.cli.words import age
 from agent.clock import SystemClock
 
 WIDTH = 79
+SETTLED = 5  # steps after which the pace is known
 AGAIN_S = 0.2  # between two looks at the line; more often nobody reads
 
 
@@ -43,3 +45,28 @@ class Progress:
 
     def _write(self, text: str) -> None:
         click.echo(f"\r{text[:WIDTH]:<{WIDTH}}\r{text[:WIDTH]}", nl=False, err=True)
+
+
+class Pace:
+    """How long the rest will take: as long for each step as until now.
+
+    Args:
+        first_s: of each step, until that is known.
+    """
+
+    def __init__(self, first_s: float) -> None:
+        self._clock = SystemClock()
+        self._first_s = first_s
+        self._began_s = self._clock.monotonic_s()
+        self._done = 0
+
+    def step(self) -> None:
+        """One more is done."""
+        self._done += 1
+
+    def needs(self, left: int) -> str:
+        """`3 min`, for so many."""
+        each_s = self._first_s
+        if self._done >= SETTLED:
+            each_s = (self._clock.monotonic_s() - self._began_s) / self._done
+        return age(left * each_s + 1)

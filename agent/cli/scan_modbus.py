@@ -4,24 +4,25 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import asdict, replace
-from functools import cache
 from typing import TypedDict, Unpack
 
 import click
 
-from agent.cli import adding, known, resume
+from agent.cli import adding, resume, sightings
 from agent.cli.duration import Duration
 from agent.cli.failure import INTERRUPTED
-from agent.cli.progress import Progress
+from agent.cli.progress import Pace, Progress
 from agent.cli.resume import Stopped
 from agent.cli.session import Session
+from agent.cli.trial import Trials
 from agent.cli.verb import verb
 from agent.cli.wire import Daemon, Wire, opened, wire
-from agent.cli.words import age
-from agent.driver import Search, Sighting, Step
+from agent.driver import Asker, Search, Sighting, Step
 from agent.errors import BusyError, NotFoundError, ValidationError
 
-SERIAL_S, NETWORK_S = 0.15, 0.5  # as long again goes by until a late answer is past, on a wire
+SERIAL_S, NETWORK_S = 0.15, 0.5
+LATE = 2  # as long again goes by on a wire until a late answer is past
+TALK_S = 0.03  # a question, and the silence around it
 LAST_ADDRESS, EVERYBODY = 247, "1-247"
 EXAMPLE = """\
 fieldpost scan modbus rs485 --addresses 1-10
@@ -58,7 +59,8 @@ def modbus(session: Session, **options: Unpack[Options]) -> int:
     """Modbus devices on a line or behind a host: reads only, one question to each address."""
     there = wire(session, options["where"])
     if options["add"] and options["address"] and options["profile"]:
-        adding.device(session, there, options["add"], (options["address"], options["profile"]))
+        there_is = Sighting(options["address"], "")
+        adding.tried(session, there, options["add"], (there_is, options["profile"]))
         return 0
     chosen = bool(options["lines"]) or options["resume_"]
     scan = _Scan(session, there, _wanted(there, options), force=options["force"], chosen=chosen)
@@ -67,11 +69,11 @@ def modbus(session: Session, **options: Unpack[Options]) -> int:
     except KeyboardInterrupt:
         scan.stopped()
         return INTERRUPTED
-    scan.report()
+    scan.report(blocks=not options["add"])
     if options["add"]:
         found = scan.only_new()
         profile = options["profile"] or adding.sure(found)
-        adding.device(session, there, options["add"], (found.address, profile), found.line)
+        adding.tried(session, there, options["add"], (found, profile))
     return 0
 
 
@@ -86,6 +88,7 @@ class _Scan:
         self._found = list(wanted.found)
         self._done = wanted.done
         self._progress = Progress(session)
+        self._pace = Pace(_silent_s(there, wanted.timeout_s))
 
     async def run(self) -> None:
         """Look at every address.
@@ -98,34 +101,52 @@ class _Scan:
             if isinstance(asker, Daemon) and asker.devices:
                 self._be_polite(asker)
             self._announce()
-            finder = there.kind.finder
-            assert finder is not None  # noqa: S101 -- wires without one are not taken
-            async with aclosing(finder.scan(asker, self._search())) as steps:
-                async for step in steps:
-                    self._note(step)
+            for one in self._devices():
+                self._show(one)  # found before it was stopped
+            await self._look(asker)
         self._progress.clear()
         resume.forget(there.connection.name)
+
+    async def _look(self, asker: Asker) -> None:
+        finder = self._wire.kind.finder
+        assert finder is not None  # noqa: S101 -- wires without one are not taken
+        self._pace = Pace(_silent_s(self._wire, self._wanted.timeout_s))
+        async with aclosing(finder.scan(asker, self._search())) as steps:
+            async for step in steps:
+                self._note(step)
 
     def stopped(self) -> None:
         """Say how to go on."""
         self._progress.clear()
         resume.keep(replace(self._wanted, done=self._done, found=self._found))
         name = self._wire.connection.name
-        total = len(self._wanted.lines) * len(self._wanted.addresses)
-        self._session.remark(f"Stopped after {self._done} of {total} questions.  Go on:")
+        total = self._done + self._left()
+        left = self._pace.needs(self._left())
+        self._session.remark(
+            f"Stopped after {self._done} of {total}, about {left} are left. Go on:"
+        )
         self._session.remark(f"  fieldpost scan modbus {name} --resume")
 
-    def report(self) -> None:
-        """What has been found, when nobody has read it already."""
+    def report(self, *, blocks: bool) -> None:
+        """What has been found, when nobody has read it already.
+
+        Args:
+            blocks: show what to write for the first that is new.
+        """
         session, name = self._session, self._wire.connection.name
         if session.json:
-            units = [asdict(one) | {"device": self._device(one)} for one in self._found]
-            session.document("scan", {"connection": name, "units": units})
+            units = [asdict(one) | {"device": self._device(one)} for one in self._devices()]
+            refusing = [asdict(one) for one in self._found if one.refuses]
+            session.document("scan", {"connection": name, "units": units, "refusing": refusing})
             return
+        for line in sightings.refusing(self._found):
+            session.write(line)
         if not self._found:
             session.write("Nobody answered. Look at A/B, the supply of the meters and `line:`.")
-        new = [one for one in self._found if self._device(one) is None]
-        if new:
+        for line in sightings.also(self._found):
+            session.remark(line)
+        new = self._new()
+        if new and blocks:
             for line in adding.block(self._wire, new[0]):
                 session.remark(line)
 
@@ -135,7 +156,7 @@ class _Scan:
         Raises:
             NotFoundError, ValidationError: there is none, or several.
         """
-        new = [one for one in self._found if self._device(one) is None]
+        new = self._new()
         if not new:
             message = "Nobody new answered, so there is nothing to add."
             raise NotFoundError(message)
@@ -145,17 +166,24 @@ class _Scan:
             raise ValidationError(field="address", reason="which?", message=message)
         return new[0]
 
+    def _devices(self) -> list[Sighting]:
+        return [one for one in self._found if not one.refuses]
+
+    def _new(self) -> list[Sighting]:
+        return [one for one in self._devices() if self._device(one) is None]
+
     def _search(self) -> Search:
-        kind, folder = self._wire.kind, self._session.config_path.parent
         wanted = self._wanted
-        marks = cache(lambda: [*kind.marks(known.recognisable(kind, folder))] if kind.marks else [])
+        trials = Trials(self._wire, self._session.config_path.parent)
         return Search(
             lines=wanted.lines,
             addresses=wanted.addresses,
-            marks=marks,
+            marks=trials.marks,
             timeout_s=wanted.timeout_s,
             done=wanted.done,
             force=self._force,
+            found=wanted.found,
+            trial=trials.point,
         )
 
     def _be_polite(self, daemon: Daemon) -> None:
@@ -179,39 +207,47 @@ class _Scan:
         )
 
     def _needs(self) -> str:
-        wanted = self._wanted
-        return age(self._left() * (2 * wanted.timeout_s + 0.05) + 1)
+        return self._pace.needs(self._left())
 
     def _left(self) -> int:
         return len(self._wanted.lines) * len(self._wanted.addresses) - self._done
 
     def _note(self, step: Step) -> None:
         self._done = step.done
-        text = f"address {step.address}   {step.done} of {step.total}   {len(self._found)} found"
+        self._pace.step()
+        found = f"{len(self._devices())} found"
+        left = f"about {self._needs()} left"
+        text = f"address {step.address}   {step.done} of {step.total}   {found}   {left}"
         self._progress.tell(step.line or self._wire.connection.place, text)
-        if step.found is None:
-            return
-        self._found.append(step.found)
+        if step.found is not None and self._is_new(step.found) and not step.found.refuses:
+            self._show(step.found)
+
+    def _is_new(self, one: Sighting) -> bool:
+        """Keep it; whether it was not there before, at another setting."""
+        for place, known in enumerate(self._found):
+            if (known.address, known.line) == (one.address, one.line):
+                self._found[place] = one
+                return False
+        self._found.append(one)
+        return True
+
+    def _show(self, one: Sighting) -> None:
         if not self._session.json:
             self._progress.clear()
-            for line in lines_of(step.found, self._device(step.found)):
+            for line in sightings.lines_of(one, self._device(one)):
                 self._session.write(line)
 
     def _device(self, one: Sighting) -> str | None:
-        here = one.line in {"", _own(self._wire)}
+        own = _own(self._wire)
+        here = one.line in {"", own} or own in one.also
         return self._wire.device_at(one.address) if here else None
 
 
-def lines_of(one: Sighting, device: str | None) -> list[str]:
-    """How one device is shown."""
-    what = "unknown model"
-    if one.profiles:
-        others = f" or {len(one.profiles) - 1} more" if len(one.profiles) > 1 else ""
-        what = f"{one.profiles[0]} (sure)" if one.sure else f"{one.profiles[0]}{others}?"
-    place = f"configured: {device}" if device else "new"
-    head = f"{one.address:>3}  {one.line:<10}  " if one.line else f"{one.address:>3}  "
-    more = [text for text in (one.name, one.says) if text]
-    return [f"{head}{what:<26}  {place}", *(" " * len(head) + text for text in more)]
+def _silent_s(there: Wire, timeout_s: float) -> float:
+    """What an address costs at which nobody is: two questions."""
+    if not _own(there):
+        return 2 * timeout_s
+    return 2 * (LATE * timeout_s + TALK_S)
 
 
 def _wanted(there: Wire, options: Options) -> Stopped:
@@ -237,7 +273,10 @@ def _lines(written: str | None, usual: Sequence[str]) -> Sequence[str]:
         return usual
     if written == "own":
         return usual[:1]
-    return [" ".join(part.split()) for part in written.split(",")]
+    wanted = dict.fromkeys(" ".join(part.upper().split()) for part in written.split(","))
+    return sorted(
+        wanted, key=lambda line: line != usual[0]
+    )  # who answers to several is shown there
 
 
 def _addresses(written: str) -> list[int]:

@@ -32,7 +32,17 @@ from agent.driver.contract import (
     Sink,
 )
 from agent.driver.figures import Figures, Measures
-from agent.driver.finding import Candidate, Finder, Mark, Place, Proof, Search, Sighting, Step
+from agent.driver.finding import (
+    Candidate,
+    Finder,
+    Mark,
+    Place,
+    Proof,
+    Search,
+    Sighting,
+    Step,
+    Trial,
+)
 from agent.driver.onlookers import Onlookers
 from agent.driver.serial_port import adapter, gone, identity, not_opened
 from agent.plan import Json
@@ -73,6 +83,7 @@ __all__ = [
     "Sink",
     "Step",
     "Traffic",
+    "Trial",
     "Value",
     "Writes",
     "adapter",

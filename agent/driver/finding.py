@@ -4,11 +4,11 @@ A finder runs in the process of whoever looks. It has no wire of its own: it ask
 `Asker`, which is the daemon's or one opened for the purpose.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from agent.driver.abilities import Asker
+from agent.driver.abilities import Asker, Reading
 from agent.plan import Json
 
 
@@ -20,12 +20,18 @@ class Mark:
         body: the question, as in `Question.body`.
         expect: what the answer begins with, as text or as a number; None: any answer is a hint.
         models: SunSpec models, one of which the device must have; empty: it need not have any.
+        telling: points that show whether the profile fits, with their units: a mains voltage.
     """
 
     profile: str
     body: bytes
     expect: str | None = None
     models: frozenset[int] = frozenset()
+    telling: Mapping[str, str] = field(default_factory=dict)
+
+
+Trial = Callable[[Asker, str, int, str], Awaitable[Reading | None]]
+"""Reads one point of a profile on a device: asker, profile, address, point → what it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ class Search:
         timeout_s: how long to wait for each.
         done: so many of lines x addresses were asked already.
         force: see `Question`.
+        found: by what was asked already.
+        trial: how a profile is tried; None: it is not.
     """
 
     lines: Sequence[str]
@@ -47,6 +55,8 @@ class Search:
     timeout_s: float
     done: int = 0
     force: bool = False
+    found: Sequence["Sighting"] = ()
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +69,20 @@ class Sighting:
         sure: the mark of the first one was found.
         name: what it calls itself.
         says: its first registers, for a person.
+        why: what speaks for the first profile, for a person, when it is not sure.
+        also: other settings of the line at which the same one answered.
+        refuses: it refuses everything; nobody knows whether a device is there.
     """
 
     address: int
     line: str
-    profiles: Sequence[str]
-    sure: bool
-    name: str
-    says: str
+    profiles: Sequence[str] = ()
+    sure: bool = False
+    name: str = ""
+    says: str = ""
+    why: str = ""
+    also: Sequence[str] = ()
+    refuses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +91,7 @@ class Step:
 
     Attributes:
         done, total: of all questions.
-        found: who is there, or None.
+        found: who is there, or None; one that was found already, when it answers once more.
     """
 
     done: int

@@ -11,6 +11,7 @@ from agent.prepare.kinds import DeviceInput, ProfileSettings
 from agent.prepare.points import range_of, switched_on
 from drivers.modbus import airtime
 from drivers.modbus.codec import HIDDEN, LITTLE, shortest
+from drivers.modbus.evidence import telling
 from drivers.modbus.layout import Field, block_of, pieces
 from drivers.modbus.merge import Cost, Limits, merge
 from drivers.modbus.plan import (
@@ -117,7 +118,9 @@ def marks(profiles: Iterable[ProfileSettings]) -> Iterator[Mark]:
         if isinstance(profile, ModbusProfile) and profile.identify is not None:
             table, address = profile.identify.read
             asked = read_request(1, table, address, profile.identify.form.registers)
-            yield Mark(profile.profile, asked.pdu, profile.identify.expect, _needed(profile))
+            units = telling((name, point.unit) for name, point in profile.points.items())
+            expect = profile.identify.expect
+            yield Mark(profile.profile, asked.pdu, expect, _needed(profile), units)
 
 
 def _needed(profile: ModbusProfile) -> frozenset[int]:

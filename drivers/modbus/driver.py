@@ -94,7 +94,8 @@ class ModbusDriver:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(for_s), self.asking() as asker:
                 async for step in scan(asker, search):
-                    found += [_discovered(step.found)] if step.found else []
+                    one = step.found
+                    found += [_discovered(one)] if one and not one.refuses else []
         return sorted(found, key=lambda one: int(one.address))
 
     @contextlib.asynccontextmanager

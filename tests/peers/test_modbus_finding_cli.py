@@ -129,7 +129,10 @@ def test_a_line_is_searched_and_what_is_new_written_down(site: Site) -> None:
         "                 input 0..1 = 2710 2711",
     ]
     assert "The daemon is not running: opening" in said.stderr
+    assert "first  10000 " in said.stderr
+    assert "2 of 2 points fit this device." in said.stderr
     assert "five is at address 5 of rs485" in said.stderr
+    assert "below `devices:`" not in said.stderr
     assert said.returncode == 0
     text = (site.folder / "gateway.yaml").read_text()
     assert "  five:\n    profile: bench-five\n    via: rs485\n    address: 5\n" in text
@@ -138,14 +141,34 @@ def test_a_line_is_searched_and_what_is_new_written_down(site: Site) -> None:
     assert (unit["address"], unit["device"], unit["sure"]) == (5, "five", True)
 
 
+def test_a_device_is_read_before_it_is_added_unseen(site: Site) -> None:
+    before = (site.folder / "gateway.yaml").read_text()
+    add = ("scan", "modbus", "rs485", "--add", "new", "--profile", "bench-five", "--address")
+    absent = site(*add, "9")
+    assert (absent.returncode, "no answer at address 9" in absent.stderr) == (4, True)
+    own = PROFILE.format(name="far", mark=1).replace("holding 0", "holding 300")
+    (site.folder / "profiles" / "bench-far.yaml").write_text(
+        own.replace("holding 100", "input 300")
+    )
+    strange = site(*(word.replace("bench-five", "bench-far") for word in add), "5")
+    assert strange.returncode == 4
+    assert "[FAIL] first: refuses to read holding 300 (40301; illegal address)" in strange.stderr
+    assert "It was not added" in strange.stderr
+    assert (site.folder / "gateway.yaml").read_text() == before
+    there = site(*add, "5")
+    assert there.returncode == 0
+    assert "level  26.5 C  good" in there.stderr
+    assert "new:" in (site.folder / "gateway.yaml").read_text()
+
+
 def test_a_port_of_no_configuration_is_searched_with_every_setting(site: Site) -> None:
     port = str(Path(site.bus.port("master")))
     (site.folder / "gateway.yaml").unlink()
     said = site("scan", "modbus", port, "--address", "2", "--lines", "9600 8N1, 19200 8N1")
     assert [line.split()[:3] for line in said.stdout.splitlines() if "sure" in line] == [
         ["2", "9600", "8N1"],
-        ["2", "19200", "8N1"],  # a pty hears any speed; a wire only one
     ]
+    assert "2 answered at 19200 8N1 too." in said.stderr  # a pty hears any speed
     assert f"  wire:\n    kind: modbus-rtu\n    port: {port}\n    line: 9600 8N1" in said.stderr
 
 
@@ -162,7 +185,7 @@ def test_a_stopped_scan_goes_on_where_it_was(site: Site) -> None:
     assert "fieldpost scan modbus rs485 --resume" in err
     said = site("scan", "modbus", "rs485", "--resume", "--json")
     units = orjson.loads(said.stdout)["units"]
-    assert [unit["address"] for unit in units] == [2, 5, 5]
+    assert [unit["address"] for unit in units] == [2, 5]
     assert site("scan", "modbus", "rs485", "--resume").returncode == 2
 
 

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +11,15 @@ from pymodbus import FramerType, ModbusDeviceIdentification
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from agent.cli.trial import Trials
+from agent.cli.wire import Wire
 from agent.driver import Mark, Place, Search, Sighting
+from agent.plan import Connection
 from drivers.modbus.compile import marks
 from drivers.modbus.finder import ModbusFinder
 from drivers.modbus.plan import Table
 from drivers.modbus.requests import read_request
+from drivers.modbus.settings import TCP as TCP_KIND
 from tests.drivers.modbus import plant
 from tests.drivers.profiles import load
 
@@ -60,7 +65,7 @@ async def seen(port: int, known: list[Mark], framing: str = "tcp") -> list[Sight
     driver = plant.driver(plant.on_host(port, [], framing=framing))
     search = Search([""], [1, 2], lambda: known, 0.3)
     async with driver.asking() as asker, aclosing(ModbusFinder().scan(asker, search)) as steps:
-        return [step.found async for step in steps if step.found]
+        return [s.found async for s in steps if s.found and not s.found.refuses]
 
 
 @pytest.mark.parametrize("framing", ["tcp", "rtu"])
@@ -97,6 +102,45 @@ async def test_a_profile_of_sunspec_models_that_the_device_lacks_is_not_named(
         (found,) = await seen(port, known)
     assert (found.profiles[0], found.sure) == (profile, True)
     assert found.profiles.count("sunspec-meter") == (model == 203)
+
+
+def meter(*, volts: float, hertz: float) -> SimDevice:
+    """A single phase meter of Eastron: its serial number, and what it measures."""
+
+    def floats(at: int, *values: float) -> SimData:
+        registers = [
+            *struct.unpack(f">{2 * len(values)}H", struct.pack(f">{len(values)}f", *values))
+        ]
+        return SimData(at, values=registers, datatype=DataType.REGISTERS)
+
+    serial = SimData(64512, values=[0x0123, 0x4567], datatype=DataType.REGISTERS)
+    inputs = [floats(0, volts), floats(6, 4.2), floats(12, 960.0), floats(70, hertz, 12.0)]
+    return SimDevice(1, simdata=[*inputs, serial])
+
+
+def trials(port: int) -> Trials:
+    kind = TCP_KIND
+    made = kind.compile("wire", kind.settings.model_validate({"host": f"127.0.0.1:{port}"}), [])
+    connection = Connection("wire", "modbus-tcp", "", made.place, made.spec, made.secrets)
+    return Trials(Wire(connection, kind, [], {}), Path())
+
+
+@pytest.mark.parametrize(("volts", "hertz", "sure"), [(230.5, 50.0, True), (0.7, 1e-12, False)])
+async def test_a_guess_needs_more_than_one_register_that_is_not_empty(
+    volts: float, hertz: float, *, sure: bool
+) -> None:
+    async with serving(meter(volts=volts, hertz=hertz)) as port:
+        driver, tried = plant.driver(plant.on_host(port, [])), trials(port)
+        search = Search([""], [1], tried.marks, 0.3, trial=tried.point)
+        async with driver.asking() as asker, aclosing(ModbusFinder().scan(asker, search)) as steps:
+            (found,) = [step.found async for step in steps if step.found]
+    assert not found.sure
+    if not sure:
+        assert (found.profiles, found.why) == ([], "")
+        return
+    assert len(found.profiles) <= 3
+    assert found.profiles[0] in {"eastron-sdm120", "eastron-sdm230"}
+    assert found.why == "50 Hz, 230.5 V stand where it has them"
 
 
 async def test_an_unknown_model_shows_its_first_registers() -> None:

@@ -73,7 +73,7 @@ async def test_everybody_on_the_line_is_found_and_known_models_are_named(bus: Rs
         steps = await seen(asker, search(range(1, 7)))
     assert [(s.done, s.total, s.address) for s in steps] == [(n, 6, n) for n in range(1, 7)]
     two, five = (step.found for step in steps if step.found)
-    assert (two.address, two.profiles, two.sure) == (2, ["hint-model"], False)
+    assert (two.address, two.profiles, two.sure) == (2, [], False)  # one register proves nothing
     assert (five.address, five.profiles, five.sure) == (5, ["bench-five"], True)
     assert five.says == "input 0..1 = 2710 2711"
 
@@ -94,10 +94,36 @@ async def test_who_is_silent_to_what_it_does_not_know_is_found_all_the_same() ->
 
 
 async def test_a_scan_tries_line_settings_one_after_the_other(bus: Rs485Bus) -> None:
+    """A pty hears any speed, a wire only one; and a pty has no parity, as some adapters."""
     async with alone(bus).asking() as asker:
-        steps = await seen(asker, search([5], ["9600 8N1", "", "19200 8E1"]))
-    # a pty hears any speed, a wire only one; and a pty has no parity, as some adapters have not
-    assert [s.found.line if s.found else None for s in steps] == ["9600 8N1", "", None]
+        steps = await seen(asker, search([5], ["9600 8N1", "", "19200 8E1", "38400 8N1"]))
+    found = [(s.found.line, s.found.also) if s.found else None for s in steps]
+    assert found == [
+        ("9600 8N1", ()),
+        ("9600 8N1", [""]),
+        None,
+        ("9600 8N1", ["", "38400 8N1"]),
+    ]
+
+
+class Refusing:
+    """A twin of a gateway: some units fail, one is busy, and nobody is behind the others."""
+
+    async def ask(self, question: Question) -> bytes:
+        code = {3: 4, 4: 6, 5: 5}.get(question.unit, 11)
+        return bytes([question.body[0] | 0x80, code])
+
+
+async def test_who_refuses_everything_is_told_with_the_exception_it_says() -> None:
+    steps = await seen(Refusing(), search(range(3, 7)))
+    found = [step.found for step in steps if step.found]
+    assert all(one.refuses and not one.profiles for one in found)
+    assert [one.says for one in found] == [
+        "answers, but only with exception 4: the device failed",
+        "answers, but only with exception 6: it is busy",
+        "answers, but only with exception 5: it needs more time",
+        "answers, but only with exception 11: the converter gets no answer from it",
+    ]
 
 
 async def test_a_scan_that_was_stopped_goes_on_where_it_was(bus: Rs485Bus) -> None:
