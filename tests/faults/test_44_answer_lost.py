@@ -3,22 +3,25 @@
 import pytest
 
 from agent.cloud import Unreachable
+from agent.cloud.tesaiot.account import Pace
 from agent.demo.sandbox import Sandbox
 from tests.cloud.carrying import carry
 from tests.cloud.records import EPOCH, batch
-from tests.faults.clouds import http, tesaiot
+from tests.faults.clouds import SOON_S, http, tesaiot
 from tests.faults.flaws import RENAMES, SENT_IS_ENOUGH
 from tests.faults.road import SOUND, Archive, Build, over_http
 from tests.lab.scripted import Asked, Scripted, echo, in_turn
 
-TROUBLES = ({"drop_answer": True}, {"truncate": True}, {"latency_s": 2.0})
+LATE_S = 3.0
+TROUBLES = ({"drop_answer": True}, {"truncate": True}, {"latency_s": 2 * LATE_S})
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: next(iter(trouble)))
 async def test_the_platform_gets_the_same_ids_again_and_nothing_else_twice(
     trouble: dict[str, object],
 ) -> None:
-    async with Sandbox() as sandbox, tesaiot(sandbox) as cloud:
+    async with Sandbox() as sandbox, tesaiot(sandbox, Pace(0.0, LATE_S)) as cloud:
         await carry(cloud, batch(5))
         sandbox.control.set(**trouble, times=1)
         carried = await carry(cloud, batch(20, first=6))
@@ -44,9 +47,13 @@ async def test_the_platform_is_asked_for_its_health_before_anything_is_repeated(
         assert sandbox.store.count() == 4
 
 
+@pytest.mark.timeout(30)
 async def test_a_batch_that_takes_too_long_is_halved_and_grows_slowly() -> None:
-    async with Sandbox() as sandbox, tesaiot(sandbox, deadline_s=0.4) as cloud:
-        sandbox.control.set(latency_s=1.0, times=3)  # a batch, the look before the next, the next
+    pace = Pace(0.0, SOON_S)
+    async with Sandbox() as sandbox, tesaiot(sandbox, pace) as cloud:
+        await carry(cloud, batch(1))
+        pace.deadline_s = 1.0
+        sandbox.control.set(latency_s=2.0, times=3)  # a batch, the look before the next, the next
         sizes = []
         for _ in range(2):
             with pytest.raises(Unreachable):
@@ -54,6 +61,7 @@ async def test_a_batch_that_takes_too_long_is_halved_and_grows_slowly() -> None:
             sizes.append(cloud.limits.records)
         assert sizes == [100, 50]
         sandbox.control.clear()
+        pace.deadline_s = SOON_S
         receipt = await cloud.send(batch(200))
         assert sorted(receipt.accepted) == list(range(50))
         assert cloud.limits.records == 60
