@@ -210,10 +210,10 @@ class Uplink:
 
     async def _until_news(self, cloud: Cloud) -> None:
         """Wait for what no round has looked at yet."""
-        while not self._passed_over:
-            shut_out = self._accounts.takes is not None
+        while not self._passed_over or self._holds:
+            looks = self._passed_over or self._accounts.takes is not None
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SELDOM_S if shut_out else None):
+                async with asyncio.timeout(SELDOM_S if looks else None):
                     return await self._outbox.wait()
             if self._accounts.look(cloud):
                 break
