@@ -15,6 +15,7 @@ from agent.cli.duration import Duration
 from agent.cli.session import Session
 from agent.cli.verb import verb
 from agent.cli.wire import Wire, wire
+from agent.cli.words import amount
 from agent.client import Client, socket_path
 from agent.daemon.parts import driver_of
 from agent.driver import Driver, DriverError, Listens, Monitors, Traffic
@@ -58,7 +59,7 @@ def monitor(session: Session, **options: Unpack[Options]) -> int:
         with suppress(KeyboardInterrupt):  # the usual way to end it
             asyncio.run(watch.run(options["for_s"], ask=options["ask"]))
     if options["record"]:
-        session.remark(f"{watch.seen} exchanges in {options['record']}")
+        session.remark(f"{amount(watch.seen, 'exchange')} in {options['record']}")
     return 0
 
 

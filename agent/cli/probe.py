@@ -11,8 +11,8 @@ from agent.cli import adding
 from agent.cli.session import Session
 from agent.cli.verb import verb
 from agent.cli.wire import Wire, opened, wire
-from agent.driver import Candidate, Place
-from agent.errors import NotFoundError
+from agent.driver import Candidate, DeviceFault, Place, Reason
+from agent.errors import NoAnswerError, NotFoundError, ValidationError
 
 SHOWN = 5  # guesses; what comes behind is chance
 LAST_UNIT = 247
@@ -20,6 +20,21 @@ EXAMPLE = """\
 fieldpost probe rs485 2 30001 --expect 230.1
 fieldpost probe rs485 2 "input 12" --expect 2104 --within 5
 fieldpost probe 192.168.1.40 1 40084 --expect 4310 --add my-inverter.power"""
+
+
+class _Shown(click.ParamType[float]):
+    """A number as displays show it, `230.1` or `230,1`."""
+
+    name = "number"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """See `click.ParamType`."""
+        try:
+            return float(str(value).replace(",", "."))
+        except ValueError:
+            self.fail(f"'{value}' is no number", param, ctx)
 
 
 class Options(TypedDict):
@@ -37,12 +52,15 @@ class Options(TypedDict):
 @click.argument("where", metavar="CONNECTION")
 @click.argument("unit", type=click.IntRange(1, LAST_UNIT))
 @click.argument("register")
-@click.option("--expect", type=float, required=True, help="What the display shows now.")
+@click.option("--expect", type=_Shown(), required=True, help="What the display shows now.")
 @click.option("--within", type=float, default=0.5, help="Percent it may be off (0.5).")
 @click.option("--add", metavar="PROFILE.POINT", help="Write the first guess into a profile.")
 def probe(session: Session, **options: Unpack[Options]) -> int:
     """Find out how a register has to be read, from what it should say."""
     there = wire(session, options["where"])
+    if not options["expect"]:
+        message = "0 is what most registers say: ask again when the display shows something else."
+        raise ValidationError(field="expect", reason="says nothing", message=message)
     place = Place(options["unit"], options["register"], options["expect"], options["within"] / 100)
     found = asyncio.run(_probed(session, there, place))
     if session.json:
@@ -64,7 +82,17 @@ async def _probed(session: Session, there: Wire, place: Place) -> Sequence[Candi
         message = f"{there.connection.name} has no registers."
         raise NotFoundError(message)
     async with opened(session, there) as asker:
-        return await finder.probe(asker, place)
+        try:
+            return await finder.probe(asker, place)
+        except DeviceFault as fault:
+            if fault.reason is not Reason.NO_ANSWER:
+                raise
+            name = there.connection.name
+            action = (
+                "Is that its address, and the line set as it is?  "
+                f"fieldpost scan modbus {name} --address {place.unit}"
+            )
+            raise NoAnswerError(fault.message, action=action) from fault
 
 
 def _lines(found: Sequence[Candidate]) -> list[str]:

@@ -14,11 +14,12 @@ from agent.cli.verb import verb
 from agent.cli.wire import Wire, opened, wire
 from agent.cli.words import amount
 from agent.driver import Proof
-from agent.errors import DeviceNotFoundError, NotFoundError
+from agent.errors import DeviceNotFoundError, NotFoundError, ValidationError
 from agent.plan import Json
 from agent.prepare.kinds import ConnectionKind, ProfileSettings
 from agent.prepare.registry import installed
 
+LAST_ADDRESS = 247
 EXAMPLE = """\
 fieldpost profile test eastron-sdm120
 fieldpost profile test eastron-sdm120 oven-meter
@@ -90,6 +91,9 @@ def _place(session: Session, device: str) -> tuple[Wire, str]:
     """Where a device is: by its name, or by its address on a connection."""
     address, at, where = device.partition("@")
     if at:
+        if not address.isdecimal() or not 1 <= int(address) <= LAST_ADDRESS:
+            message = f"'{address}' is no Modbus address: write 5@{where}, 1 to {LAST_ADDRESS}"
+            raise ValidationError(field="device", reason="malformed", message=message)
         return wire(session, where), address
     devices = compiled(session.config_path).devices
     if device not in devices:

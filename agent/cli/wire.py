@@ -17,6 +17,7 @@ from agent.prepare.compile import prepare
 from agent.prepare.kinds import ConnectionKind, DeviceInput, ProfileSettings
 from agent.prepare.registry import Kinds, installed
 
+UNITS = "units"  # of a compiled spec: the devices; all else is the wire's own
 PORT_KIND, HOST_KIND = "modbus-rtu", "modbus-tcp"
 
 
@@ -121,7 +122,8 @@ def spec_with(there: Wire, name: str, address: str, profile: ProfileSettings) ->
     key = "port" if place.startswith("/") else "host"
     block = {"profile": profile.profile, "via": there.connection.name, "address": address}
     device = DeviceInput(name, kind.device.model_validate(block), profile)
-    return kind.compile(name, kind.settings.model_validate({key: place}), [device]).spec
+    made = kind.compile(name, kind.settings.model_validate({key: place}), [device]).spec
+    return {key: made[key] if key == UNITS else own for key, own in there.connection.spec.items()}
 
 
 def _plan(config: Path) -> Plan | None:

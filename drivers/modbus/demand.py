@@ -1,15 +1,17 @@
 """Reading points because somebody asks: values with the frames they came in."""
 
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agent.clock import SystemClock
-from agent.driver import Instant, Quality, Reading, Sink, Value
+from agent.driver import DeviceFault, Instant, Quality, Reading, Sink, Value
 from agent.errors import NotFoundError
 from drivers.modbus import faults
 from drivers.modbus.bus import Bus
 from drivers.modbus.codec import HIDDEN, BlockCodec
 from drivers.modbus.frames import Damaged, Refused, Silent, payload
-from drivers.modbus.layout import REGISTER, Field, block_of
+from drivers.modbus.layout import REGISTER, Field, block_of, pieces
 from drivers.modbus.models import locate
 from drivers.modbus.plan import Block, Conversion, Line, manual
 from drivers.modbus.requests import read_request
@@ -34,29 +36,51 @@ class Demand:
         self._now = sink.now if sink else SystemClock().now
 
     async def read(self, point: str | None) -> Sequence[Reading]:
-        """One point, or all.
+        """One point, or all; of all, those that the device refuses have no value and say why.
 
         Raises:
-            DeviceFault: no answer, or refused.
+            DeviceFault: no answer, or nothing but refusals.
             NotFoundError: the device has no such point.
         """
         await self.locate()
-        blocks = self._blocks(point)
+        blocks = deque(self._blocks(point))
         heard: dict[str, tuple[Field, bytes, Heard, Instant]] = {}
         values: dict[str, Value] = {}
-        for block in blocks:
+        refused: dict[str, Reading] = {}
+        while blocks:
+            block = blocks.popleft()
             answer = await self._ask(block)
             at = self._now()
-            data = payload(answer.pdu)
+            try:
+                data = payload(answer.pdu)
+            except Refused as error:
+                if point is not None or (not blocks and not heard and len(pieces(block)) == 1):
+                    raise self._refused(block, error) from error
+                blocks.extendleft(reversed(self._cut(block, error)))
+                refused |= self._without(block, error, answer, at)
+                continue
             values |= BlockCodec(block, self._station.unit.conversions).decode(data).values
             for field in _fields(block, self._station):
                 heard[field.point] = (field, _raw(data, block, field), answer, at)
         self._station.finish(values)
-        return [
-            self._reading(*heard[name], values.get(name))
-            for name in self._station.unit.points
-            if name in heard
-        ]
+        read = {name: self._reading(*heard[name], values.get(name)) for name in heard}
+        return [(refused | read)[n] for n in self._station.unit.points if n in refused or n in read]
+
+    def _cut(self, block: Block, error: Refused) -> list[Block]:
+        """What is asked in its place: smaller pieces, where the device may lack some registers."""
+        parts = pieces(block)
+        return [*parts] if error.code in faults.NOT_THERE and len(parts) > 1 else []
+
+    def _without(
+        self, block: Block, error: Refused, heard: Heard, at: Instant
+    ) -> dict[str, Reading]:
+        """A reading for each point that the device does not give."""
+        why = faults.why(error)
+        found = {}
+        for field in _fields(block, self._station):
+            shown = self._reading(field, b"", heard, at, None)
+            found[field.point] = replace(shown, form=f"refused: {why}")
+        return found
 
     async def locate(self) -> None:
         """Find the device's models, if it has any and nobody did before.
@@ -68,7 +92,7 @@ class Demand:
         try:
             await locate(self._bus, self._station)
         except Silent as error:
-            raise faults.no_answer(self._line, unit, others_answer=False) from error
+            raise faults.no_answer(self._line, unit, others_answer=False, tries=1) from error
         except Damaged as error:
             raise faults.damaged(error, 1.0, 0.0) from error
 
@@ -90,16 +114,15 @@ class Demand:
         unit = self._station.unit
         request = read_request(unit.address, block.table, block.start, block.count)
         try:
-            heard = await self._bus.ask(unit, request, first=True)
-            payload(heard.pdu)
+            return await self._bus.ask(unit, request, first=True)
         except Silent as error:
-            raise faults.no_answer(self._line, unit, others_answer=False) from error
+            raise faults.no_answer(self._line, unit, others_answer=False, tries=1) from error
         except Damaged as error:
             raise faults.damaged(error, 1.0, 0.0) from error
-        except Refused as error:
-            where = min(_fields(block, self._station), key=lambda f: f.at)
-            raise faults.refused(unit, error, where) from error
-        return heard
+
+    def _refused(self, block: Block, error: Refused) -> DeviceFault:
+        where = min(_fields(block, self._station), key=lambda f: f.at)
+        return faults.refused(self._station.unit, error, where)
 
     def _reading(
         self, field: Field, raw: bytes, heard: Heard, at: Instant, value: Value | None
@@ -153,4 +176,6 @@ def _form(field: Field, how: Conversion | None) -> str:
     name = NAMES.get(field.code, f"text({field.code[:-1]})")
     if kind in {"bcd", "decimal"}:
         name = f"{kind}({4 * field.count})"
-    return name if field.count == 1 else f"{name} {field.order}"
+    scale = f" x {how.scale:g}" if how and how.scale != 1 else ""
+    offset = f" {how.offset:+g}" if how and how.offset else ""
+    return (name if field.count == 1 else f"{name} {field.order}") + scale + offset

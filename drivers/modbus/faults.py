@@ -30,12 +30,18 @@ BEHIND_CONVERTER: Final = frozenset({10, 11})
 NOT_THERE: Final = frozenset({2, 3})  # what a device says that has no such register
 
 
-def no_answer(line: Line, unit: Unit, *, others_answer: bool) -> DeviceFault:
+def why(error: Refused) -> str:
+    """The exception in words: `exception 2, illegal address`."""
+    return f"exception {error.code}, {EXCEPTIONS.get(error.code, 'unknown reason')}"
+
+
+def no_answer(line: Line, unit: Unit, *, others_answer: bool, tries: int = TRIES) -> DeviceFault:
     """This unit is silent."""
     where = f"at address {unit.address} on {line.name}"
     if line.host is not None:
         where = f"from {line.place} at address {unit.address}"
-    message = f"no answer {where} ({TRIES} tries, {unit.timeout_s:g} s each)"
+    how = f"{tries} tries, {unit.timeout_s:g} s each" if tries > 1 else f"{unit.timeout_s:g} s"
+    message = f"no answer {where} ({how})"
     look = (
         "power, address, A/B wires" if line.serial else "power, network cable, its Modbus address"
     )
@@ -103,9 +109,8 @@ def refused(unit: Unit, error: Refused, where: Field) -> DeviceFault:
 
 def refused_write(unit: Unit, error: Refused, where: Field) -> FieldpostError:
     """It answers, and will not take this; what is wrong decides the kind of the error."""
-    why = EXCEPTIONS.get(error.code, "unknown reason")
     number = manual(where.table, where.at)
-    message = f"refuses to write {where.table} {where.at} ({number}; exception {error.code}, {why})"
+    message = f"refuses to write {where.table} {where.at} ({number}; {why(error)})"
     if error.code in BEHIND_CONVERTER:
         action = "Nothing was written. Look behind the converter: power, address, A/B wires."
         return DeviceFault(Reason.NO_ANSWER, message, action=action)

@@ -129,7 +129,7 @@ def test_a_line_is_searched_and_what_is_new_written_down(site: Site) -> None:
         "                 input 0..1 = 2710 2711",
     ]
     assert "The daemon is not running: opening" in said.stderr
-    assert "first  10000 " in said.stderr
+    assert "first  5000 " in said.stderr
     assert "2 of 2 points fit this device." in said.stderr
     assert "five is at address 5 of rs485" in said.stderr
     assert "below `devices:`" not in said.stderr
@@ -227,7 +227,20 @@ def test_a_profile_is_tried_on_a_device_while_the_daemon_reads_it(site: Site) ->
         assert lines[2].split()[:4] == ["level", "23.5", "C", "good"]
         assert "2 of 2 points fit" in said.stderr
     silent = site("profile", "test", "bench-five", "9@rs485")
-    assert (silent.returncode, "no answer" in silent.stderr) == (4, True)
+    assert silent.returncode == 4
+    assert "no answer at address 9 on rs485 (0.3 s)" in silent.stderr
+    assert f"`line:` {BAUD} 8N1" in silent.stderr
+    wrong = site("profile", "test", "bench-five", "300@rs485")
+    assert (wrong.returncode, "no Modbus address" in wrong.stderr) == (2, True)
+
+
+def test_a_probe_that_leads_nowhere_says_what_to_do_next(site: Site) -> None:
+    silent = site("probe", "rs485", "9", "40101", "--expect", "26,5")
+    assert silent.returncode == 4
+    assert "fieldpost " in silent.stderr
+    assert "scan modbus rs485 --address 9" in silent.stderr
+    nothing = site("probe", "rs485", "5", "40101", "--expect", "0")
+    assert (nothing.returncode, "0 is what most registers say" in nothing.stderr) == (2, True)
 
 
 def test_another_master_is_overheard_at_a_port_of_ones_own(site: Site) -> None:

@@ -171,6 +171,19 @@ async def test_a_running_driver_tells_who_is_there_and_goes_on_reading(bus: Rs48
     assert len(sink.samples) > 5
 
 
+async def test_a_register_that_is_refused_hides_none_of_the_others(bus: Rs485Bus) -> None:
+    driver = reading(bus)
+    a, gone = await driver.read("m", None)
+    assert (a.value, gone.value) == (2000, None)
+    assert (gone.source, gone.form) == (
+        "input 200 (30201)",
+        "refused: exception 2, illegal address",
+    )
+    assert (gone.request, gone.answer) == ("02 04 00 C8 00 01 B0 07", "02 84 02 32 C1")
+    with pytest.raises(DeviceFault, match="refuses to read input 200"):
+        await driver.read("m", "gone")
+
+
 @pytest.mark.parametrize("where", ["101", "holding 100", "40101", "0x64"])
 async def test_a_probe_finds_type_order_and_scale(bus: Rs485Bus, where: str) -> None:
     async with alone(bus).asking() as asker:
