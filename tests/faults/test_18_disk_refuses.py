@@ -206,7 +206,7 @@ async def test_a_stop_while_the_disk_refuses_keeps_what_it_had(
     RefusingStore.refuses = False
     async with opened(tmp_path, clock) as buffer:
         assert powers(await take(buffer.outbox("cloud"))) == [1, 2]
-        assert buffer.facts().destinations["cloud"].lost_by_reason["unclean_stop"] > 0
+        assert buffer.facts().destinations["cloud"].lost_by_reason == {"ram_lost": 2}
 
 
 async def test_the_quota_is_no_reason_for_ram(tmp_path: Path, clock: HandClock) -> None:

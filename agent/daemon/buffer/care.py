@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.daemon.buffer.ballast import Ballast
 from agent.daemon.buffer.database import PAGE_BYTES, Database, Frame
+from agent.daemon.buffer.noting import RamNote
 from agent.daemon.buffer.orders import Order
 from agent.daemon.buffer.quarantine import Quarantine
 from agent.daemon.buffer.ram import Refuge
@@ -19,11 +20,13 @@ NEARLY = 0.9  # of the pages in use: then it is the quota that is full, not the 
 
 
 class Care:
-    """Witness and ballast of one store."""
+    """Witness, note and ballast of one store."""
 
     def __init__(self, home: Path, frame: Frame, db: Database, tables: Tables) -> None:
         self.ballast = Ballast(home / "ballast", frame.ballast_bytes)
+        self.note = RamNote(home)
         self._witness = WitnessFile(home / "witness")
+        self._log = home / "buffer" / "buffer.db-wal"
         self._witness_at_ns = 0
         self._quarantine = Quarantine(home)
         self._frame = frame
@@ -33,6 +36,12 @@ class Care:
     def witness(self) -> Witness | None:
         """What was known of the store before this start."""
         return self._witness.read()
+
+    def had_log(self) -> bool:
+        """Whether the last run left a write-ahead log."""
+        with suppress(OSError):
+            return self._log.stat().st_size > 0
+        return False
 
     def concerned(self, witness: Witness | None) -> Witness | None:
         """The witness, unless its store lies in quarantine: what that lost, salvage counts."""

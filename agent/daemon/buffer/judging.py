@@ -8,6 +8,7 @@ from agent.daemon.buffer.database import Database, Frame, Unusable
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.lives import Life
 from agent.daemon.buffer.model import Count, Cursor, LossEntry
+from agent.daemon.buffer.noting import RamNote
 from agent.daemon.buffer.reading import COLUMNS, unpacked
 from agent.daemon.buffer.tables import Tables
 from agent.daemon.buffer.witness import UNKNOWN, Witness
@@ -35,6 +36,13 @@ class Judgement:
     reasons: list[tuple[Loss, Count]] = field(default_factory=list)
     news: list[str] = field(default_factory=list)
     suspicious: bool = False
+
+    def gone_with_ram(self, note: RamNote, tables: Tables, frame: Frame) -> None:
+        """Enter what was in RAM only; what was not committed yet at the stop is part of it."""
+        lost = note.lost(tables.fullest, frame.window_ms)
+        if lost is not None:
+            self.reasons = [r for r in self.reasons if r[0] is not Loss.UNCLEAN_STOP]
+            self.reasons.append((Loss.RAM_LOST, lost))
 
     def losses(self, cursors: Sequence[Cursor], tables: Tables, now: Instant) -> list[LossEntry]:
         """Ledger entries; what they tell of was never numbered, so no cursor counts it."""

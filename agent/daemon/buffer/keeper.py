@@ -11,7 +11,8 @@ from agent.daemon.buffer.database import PAGE_BYTES
 from agent.daemon.buffer.desk import Desk
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.model import Chunk, Kind
-from agent.daemon.buffer.opening import Opening, exile_of
+from agent.daemon.buffer.noting import RamNote, exile_of
+from agent.daemon.buffer.opening import Opening
 from agent.daemon.buffer.outbox import Outbox
 from agent.daemon.buffer.overflow import SHARE as REJECTED_SHARE
 from agent.daemon.buffer.overflow import Overflow
@@ -98,8 +99,12 @@ class Keeper:
                 self._quarantine.remove(place)
         self._quarantine.bound(self._opening.site.buffer_bytes // SHARE)
         exile = exile_of(self._opening.home)
+        if exile is not None:
+            with suppress(OSError):  # whether it was closed, and so nothing of it is missing
+                shutil.copy(exile / "witness", exile / "buffer" / "witness")
         if exile is not None and await self._rescue.bring_in(exile / "buffer"):
             shutil.rmtree(exile, ignore_errors=True)
+            await self._desk.thread.run(RamNote(self._opening.home).erase)
 
     async def look_after(self) -> None:
         """One round: what has expired goes, and room is made where it is short."""
@@ -126,6 +131,7 @@ class Keeper:
             await self._desk.thread.run(store.close, now)
             message = "the disk takes samples again"
             raise NewStartError(message)
+        await self._opening.note(self._desk.cursors, self._desk.stock.accepted)
 
     def _look(self, *, full: bool) -> None:
         self._full = self._full or full

@@ -1,8 +1,6 @@
 """Starting is never refused because of data: whatever lies there, a store comes of it."""
 
 import errno
-import hashlib
-import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +11,8 @@ from agent.daemon.buffer.ballast import BALLAST_BYTES, Ballast
 from agent.daemon.buffer.database import PAGE_BYTES, Frame, Newer, Outdated, Unusable
 from agent.daemon.buffer.lock import holder
 from agent.daemon.buffer.maker import make_store
-from agent.daemon.buffer.model import Opened
+from agent.daemon.buffer.model import Count, Cursor, Opened
+from agent.daemon.buffer.noting import RamNote, exile_of
 from agent.daemon.buffer.quarantine import Quarantine
 from agent.daemon.buffer.rescue import Salvage, salvaged
 from agent.daemon.buffer.store import ATTEMPTS, Store
@@ -107,8 +106,15 @@ class Opening:
         )
         store = self.build.store(exile, EXILE)
         opened = await self._made(store, exile, now)
+        await self.note(opened.cursors, opened.accepted)
         opened.broken = refused.message
         return store, opened
+
+    async def note(self, cursors: Sequence[Cursor], accepted: Count) -> None:
+        """Note at home how much is in RAM only, where the disk takes that at least."""
+        waiting = [cursor.waiting(accepted) for cursor in cursors]
+        most = max(waiting, key=lambda count: count.readings, default=Count())
+        await self.thread.run(RamNote(self.home).write, most)
 
     async def at_home(self, now: Instant) -> tuple[Store, Opened]:
         """A store on the disk; damaged ones are in quarantine, a newer one waits untouched.
@@ -213,15 +219,6 @@ def _unavailable(home: Path, error: OSError | sqlite3.Error) -> NoStoreError:
     if kind is Trouble.BUSY:
         return NoStoreError(f"{holder(home / 'buffer' / 'buffer.db')} holds the store open")
     return NoStoreError(f"the disk of the store in {home} answers: {error}")
-
-
-def exile_of(home: Path) -> Path | None:
-    """A folder in RAM for a store whose disk does not answer; None where there is none."""
-    name = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:16]
-    for memory in (os.environ.get("RUNTIME_DIRECTORY", ""), "/dev/shm"):  # noqa: S108 - RAM is wanted
-        if memory and os.access(memory, os.W_OK):
-            return Path(memory) / f"fieldpost-{name}"
-    return None
 
 
 def frame_of(site: Site) -> Frame:

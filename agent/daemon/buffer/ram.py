@@ -6,12 +6,13 @@ collide with the disk's.
 """
 
 import sqlite3
-from collections import deque
+from collections import Counter, deque
 
 from agent.daemon.buffer.cutting import after, cut, size_of
 from agent.daemon.buffer.database import Database
+from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.lives import Lives
-from agent.daemon.buffer.model import Chunk, Cursor, Kind, LossEntry, Refused
+from agent.daemon.buffer.model import Chunk, Count, Cursor, Kind, LossEntry, Refused
 from agent.daemon.buffer.orders import Done, Order
 from agent.daemon.buffer.ranges import Range
 from agent.daemon.buffer.reading import Ask, Found
@@ -60,6 +61,17 @@ class Refuge:
     def disk_end(self) -> int:
         """The last number that is on the card for sure."""
         return self._tables.accepted.samples
+
+    @property
+    def held(self) -> Count:
+        """What is nowhere else, that included which had to leave: nothing of it is on the card."""
+        chunks = [*self._unsure.chunks, *self._ring]
+        left = [x for x in (*self._unsure.losses, *self._losses) if x.reason is Loss.RAM_OVERFLOW]
+        gone = Counter[str]()
+        for loss in left:
+            gone[loss.destination] += loss.count.readings
+        samples = sum(len(chunk.entries) for chunk in chunks)
+        return Count(samples, sum(c.readings for c in chunks) + max(gone.values(), default=0))
 
     @property
     def held_back(self) -> list[int]:

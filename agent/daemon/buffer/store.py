@@ -65,12 +65,12 @@ class Store:
         Raises:
             Outdated, Newer, Unusable, sqlite3.Error
         """
-        tables, witness = self._tables, self._care.witness()
-        had_wal = _size(self._file.with_name("buffer.db-wal")) > 0
+        tables, witness, had_wal = self._tables, self._care.witness(), self._care.had_log()
         self._db.open()
         try:
             cursors = known_cursors(tables.load(), destinations, tables.accepted)
             judgement = judged(self._care.concerned(witness), tables, self._frame, had_wal=had_wal)
+            judgement.gone_with_ram(self._care.note, tables, self._frame)
             if judgement.suspicious:
                 check(self._db, tables)
             tables.meta.starts = max(tables.meta.starts, witness.starts if witness else 0) + 1
@@ -101,6 +101,7 @@ class Store:
             return self._durable(order)
         except BrokenError as error:
             self._refuge = Refuge(self._db, self._tables, order, error)
+            self._care.note.write(self._refuge.held)
             return self._refuge.begin()
 
     def read(self, ask: Ask) -> Found:
@@ -138,7 +139,10 @@ class Store:
 
     def close(self, now: Instant) -> None:
         """Write down where we are, empty the WAL, let go; a broken disk keeps what it has."""
-        if self._refuge is None or self._leave(self._refuge, now):
+        refuge = self._refuge
+        if refuge is not None and not self._leave(refuge, now, last=True):
+            self._care.note.write(refuge.held, exact=True)
+        else:
             with suppress(sqlite3.Error, OSError):
                 with self._db.transaction():
                     self._tables.save_meta(now, self._tables.accepted)
@@ -161,6 +165,7 @@ class Store:
         tables.committed(tables.accepted)
         sync(self._file.parent)
         self._care.vouch(now, clean=False)
+        self._care.note.erase()
 
     def _durable(self, order: Order) -> Done:
         left = ATTEMPTS
@@ -236,9 +241,9 @@ class Store:
             reserved=reserved,
         )
 
-    def _leave(self, refuge: Refuge, now: Instant) -> bool:
-        """Whether the disk took everything that RAM held; tried once a minute."""
-        if not refuge.due(now):
+    def _leave(self, refuge: Refuge, now: Instant, *, last: bool = False) -> bool:
+        """Whether the disk took everything that RAM held; tried once a minute, and at the end."""
+        if not last and not refuge.due(now):
             return False
         try:
             self._reopen()
@@ -248,8 +253,11 @@ class Store:
         except sqlite3.Error as error:
             refuge.refused_again(now, said(error))
         else:
+            self._care.note.erase()
             self._refuge, self._left = None, refuge
-        return self._refuge is None
+            return True
+        self._care.note.write(refuge.held)
+        return False
 
     def _give_back(self, refuge: Refuge, now: Instant) -> None:
         """Write what RAM held; only a full disk is cleared first.
@@ -290,10 +298,3 @@ class Store:
         except (Outdated, Newer, Unusable) as error:
             message = f"the store is gone: {error}"
             raise BrokenError(message, Trouble.DAMAGED) from error
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0
