@@ -1,6 +1,7 @@
 """Fault 12: the quota is reached: what goes, in which order, and that all of it is counted."""
 
 import asyncio
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.daemon.buffer.parts import SITE, HandClock, drain, opened, put, take
 
 SMALL = replace(SITE, buffer_bytes=1 << 20, may_lose_s=3600.0)
 SECONDS = 15_000
+PATIENCE_S = 30.0  # far below the minute after which everything is written
 
 
 @pytest.fixture
@@ -122,6 +124,27 @@ async def test_refuse_new_keeps_what_it_has_and_counts_what_it_refuses(
         assert cloud.lost_by_reason["refused_new"] == offered - cloud.accepted
         records = await drain(buffer.outbox("cloud"))
         assert sum(r.device == "alarm" for r in records) == alarms
+
+
+@pytest.mark.timeout(60)
+async def test_what_is_refused_is_in_the_ledger_before_anybody_can_pull_the_plug(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    site = replace(SMALL, when_full="refuse-new")
+    async with opened(tmp_path / "run", clock, site=site) as buffer:
+        while "refused_new" not in buffer.facts().destinations["cloud"].lost_by_reason:
+            await months_offline(buffer, clock, 500)
+        before, commits = buffer.facts().destinations["cloud"], buffer.facts().commits
+        for number in range(10):
+            await buffer.put(Sample("meter", clock.now(), values_of(number)))
+        async with asyncio.timeout(PATIENCE_S):
+            while buffer.facts().commits == commits:  # nobody asks for one
+                await asyncio.sleep(0.05)
+        shutil.copytree(tmp_path / "run", tmp_path / "cut")
+    async with opened(tmp_path / "cut", clock, site=site) as buffer:
+        after = buffer.facts().destinations["cloud"]
+    refused = after.lost_by_reason["refused_new"] - before.lost_by_reason["refused_new"]
+    assert (refused, after.accepted) == (120, before.accepted)
 
 
 @pytest.mark.timeout(60)

@@ -24,6 +24,7 @@ Want = Callable[[float], None]
 
 DELETE_EVERY_S = 60.0  # deleting more often costs more bytes than the samples themselves
 DELETE_ON_S = 1.0  # between the steps of a long delete
+REFUSED_S = 1.0  # what is given up before it is stored is counted as soon as it would be stored
 
 
 class Look(Protocol):
@@ -125,11 +126,10 @@ class Desk:
     def reconcile(self, cursor: Cursor) -> None:
         """Enter as lost what a cursor still counts when nothing is left."""
         left = cursor.waiting(self.stock.accepted)
-        if left == Count() or cursor.settled.through < self.stock.accepted.samples:
-            return
-        cursor.lost += left
-        self._next.losses.append(missing(self.stock, cursor, left))
-        self._all_changed()
+        if left != Count() and cursor.settled.through >= self.stock.accepted.samples:
+            cursor.lost += left
+            self._next.lose(missing(self.stock, cursor, left))
+            self._all_changed()
 
     def reserve(self, wreckage: Wreckage) -> None:
         """Have a block of numbers set aside with the next commit; `reserved` has it then."""
@@ -176,7 +176,7 @@ class Desk:
     def refuse(self, sample: Sample) -> None:
         """Give up a sample that there is no room for; it never gets a number."""
         self._next.refuse(sample)
-        self.want(DELETE_EVERY_S)
+        self.want(REFUSED_S)
 
     def compose(self, samples: list[Sample]) -> Order:
         """An order for these samples."""
