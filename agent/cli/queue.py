@@ -121,7 +121,7 @@ def _remarks(name: str, found: Json) -> Iterator[str]:
         again = found.get("next_try_s")
         then = f" Next try in {words.age(again)}." if again else ""
         yield f"{name}: {words.sentence(found['message'], name)}.{then}"
-        if found["action"] and not found["rejected_1h"]:  # what was refused has its own line
+        if found["action"] and found["state"] != "rejecting":  # what was refused has its own line
             yield _folded(f"{INDENT}{found['action']}")
     if budget := found.get("budget"):
         until = f", resets {words.moment(budget['resets_at'])}" if budget["resets_at"] else ""

@@ -120,7 +120,7 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         message = f"the CA file {path} cannot be read ({error.strerror})"
-        raise CertificateError(message, action="check `ca:` of this destination") from error
+        raise CertificateError(message, action="Check `ca:` of this destination") from error
 
 
 def _trust(made: ssl.SSLContext, pem: bytes) -> None:
@@ -129,11 +129,11 @@ def _trust(made: ssl.SSLContext, pem: bytes) -> None:
         made.load_verify_locations(cadata=pem.decode("ascii", "ignore"))
     except ssl.SSLError as error:
         message = "the CA file is not a certificate in PEM form"
-        raise CertificateError(message, action="check `ca:` of this destination") from error
+        raise CertificateError(message, action="Check `ca:` of this destination") from error
     known = made.get_ca_certs(binary_form=True)
     if made.cert_store_stats()["x509_ca"] == before and not _held(known, pem):
         message = "the CA file holds no certificate authority, only other certificates"
-        raise CertificateError(message, action="ask for the certificate of the issuing CA")
+        raise CertificateError(message, action="Ask for the certificate of the issuing CA")
 
 
 def _held(known: Sequence[bytes], pem: bytes) -> bool:
@@ -158,7 +158,7 @@ def _show(made: ssl.SSLContext, pair: Pair) -> None:
             if mismatch
             else "the certificate or its private key cannot be read"
         )
-        raise CertificateError(message, action="store both again, from one download") from error
+        raise CertificateError(message, action="Store both again, from one download") from error
     finally:
         os.close(memory)
 
@@ -179,9 +179,9 @@ def _not_verified(error: ssl.SSLCertVerificationError, host: str) -> FieldpostEr
         return Unreachable(message, action="fieldpost doctor gateway")
     if error.verify_code in HOSTNAME_MISMATCH:
         message = f"{host} answers with a certificate for another name ({why})"
-        return Misconfigured(message, action="write the name of the certificate as the address")
+        return Misconfigured(message, action="Write the name of the certificate as the address")
     message = f"the certificate of {host} comes from an authority we do not trust ({why})"
-    return Misconfigured(message, action="give the issuing CA as `ca:` of this destination")
+    return Misconfigured(message, action="Give the issuing CA as `ca:` of this destination")
 
 
 def _alert(error: ssl.SSLError, host: str) -> FieldpostError:
@@ -189,5 +189,5 @@ def _alert(error: ssl.SSLError, host: str) -> FieldpostError:
     if any(reason.endswith(name) for name in REFUSES_CERTIFICATE):
         said = reason.rpartition("ALERT_")[2].replace("_", " ").lower()
         message = f"{host} does not accept our certificate ({said})"
-        return Unauthorized(message, action="renew the certificate, or store the right one")
+        return Unauthorized(message, action="Renew the certificate, or store the right one")
     return Unreachable(f"no encrypted connection to {host} ({reason or error})")

@@ -109,6 +109,16 @@ def test_everything_held_is_on_one_screen(store: Twin, fieldpost: Fieldpost) -> 
     assert store.asked == [("queue", {})] * 2
 
 
+def test_what_to_do_stands_there_although_something_was_refused_before(
+    store: Twin, fieldpost: Fieldpost
+) -> None:
+    shown = store.answers["queue"]
+    assert isinstance(shown, dict)
+    told = {"state": "refused", "rejected_1h": 3, "action": "Is its token still valid?"}
+    shown["destinations"]["platform"] |= told
+    assert "   Is its token still valid?\n" in fieldpost("queue").out
+
+
 def test_what_was_refused_stands_there_with_its_reason(store: Twin, fieldpost: Fieldpost) -> None:
     said = fieldpost("queue", "rejected", "platform")
     assert store.asked[-1] == ("queue.rejected", {"limit": 50, "destination": "platform"})

@@ -28,7 +28,9 @@ async def http(
     made_of: type[HttpClient] = HttpClient,
 ) -> AsyncIterator[Cloud]:
     client = made_of(url, context())
-    cloud = HttpCloud(GATEWAY, HttpPlan(url, receipt=receipt), client, "tok", deadline_s=deadline_s)
+    cloud = HttpCloud(
+        GATEWAY, HttpPlan(url, "tok", receipt=receipt), client, "tok", deadline_s=deadline_s
+    )
     try:
         yield cloud
     finally:

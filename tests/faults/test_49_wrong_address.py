@@ -23,6 +23,13 @@ async def test_a_missing_address_is_told_and_refuses_no_data(status: int) -> Non
     assert "url:" in (caught.value.action or "")
 
 
+async def test_a_server_that_wants_something_else_is_not_called_a_wrong_address() -> None:
+    no = always(*reply(415, b'{"error":"XML only"}'))
+    async with Scripted(no) as server, http(server.url) as cloud:
+        with pytest.raises(Misconfigured, match=r"does not take .* \(XML only, HTTP 415\)"):
+            await cloud.send(batch(2))
+
+
 @pytest.mark.parametrize("build", [SOUND, JUDGES_SILENCE], ids=str)
 @pytest.mark.parametrize("status", [404, 405, 410, 301, 308])
 def test_what_went_to_a_wrong_address_is_kept(status: int, build: Build) -> None:

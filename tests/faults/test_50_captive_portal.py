@@ -37,6 +37,13 @@ async def test_only_an_echo_is_a_receipt(answer: Answer) -> None:
             await cloud.send(batch(3))
 
 
+async def test_a_web_page_is_called_one() -> None:
+    async with Scripted(NO_RECEIPTS["a portal"]) as server, http(server.url) as cloud:
+        with pytest.raises(Unreachable, match="answers with a web page") as caught:
+            await cloud.send(batch(3))
+    assert "login" in (caught.value.action or "")
+
+
 @pytest.mark.parametrize("build", [SOUND, ANY_2XX], ids=str)
 @pytest.mark.parametrize("answer", NO_RECEIPTS.values(), ids=NO_RECEIPTS)
 def test_what_a_portal_said_yes_to_goes_to_the_server_later(answer: Answer, build: Build) -> None:

@@ -22,6 +22,8 @@ from agent.errors import FieldpostError
 ANSWER_MAX = 1_000_000  # bytes, as received and again once unpacked; a receipt for 1000 is 200 kB
 TEXT_MAX = 200  # characters of a server's words that are worth repeating
 DAY_S = 86_400.0
+FAILED = 500  # and above: the server's own trouble
+TROUBLE = "The server itself is in trouble: tell whoever runs it"
 BUSY = 503  # RFC 9110: with Retry-After a wish for less; without, an outage like any other
 
 
@@ -67,6 +69,17 @@ def failure(answer: Answer, host: str) -> FieldpostError | None:
         return None
     kind = _KINDS.get(answer.status) or _GROUPS.get(group, _unreachable)
     return kind(answer, host)
+
+
+def no_receipt(answer: Answer, host: str) -> Unreachable:
+    """What an answer of success is that proves no receipt: most often not the server's own."""
+    if answer.media_type == "text/html":
+        message = f"{host} answers with a web page, not with a receipt"
+        action = "Is this the right address? Some networks want a login in a browser first"
+        return Unreachable(message, action=action)
+    message = f"{host} answers, but not with a receipt"
+    action = "Is this the right address? Some networks answer in its place"
+    return Unreachable(message, action=action)
 
 
 def retry_after(header: str | None, now_s: float) -> float | None:
@@ -115,29 +128,41 @@ def _dated(header: str) -> bool:
 
 
 def _unreachable(answer: Answer, host: str) -> FieldpostError:
+    if answer.status == BUSY and answer.retry_after_s is not None:
+        return _too_much(answer, host)
     text = f"{host} answers HTTP {answer.status}"
-    asks = answer.status == BUSY and answer.retry_after_s is not None
-    return (Overloaded if asks else Unreachable)(text, retry_after_s=answer.retry_after_s)
+    action = TROUBLE if answer.status >= FAILED else None
+    return Unreachable(text, retry_after_s=answer.retry_after_s, action=action)
 
 
 def _too_much(answer: Answer, host: str) -> FieldpostError:
-    text = f"{host} is sent more than it takes (HTTP {answer.status})"
-    return Overloaded(text, retry_after_s=answer.retry_after_s)
+    asked_s = answer.retry_after_s
+    wish = "less often" if asked_s is None else f"to be asked again after {asked_s:.0f} s"
+    text = f"{host} is busy and wants {wish} (HTTP {answer.status})"
+    action = "Nothing has to be done here; if it stays so, tell whoever runs the server"
+    return Overloaded(text, retry_after_s=asked_s, action=action)
 
 
 def _unauthorized(answer: Answer, host: str) -> FieldpostError:
     message = f"{host} does not accept the credentials ({answer.status})"
-    return Unauthorized(message, action="is the token or certificate still valid?")
+    return Unauthorized(message, action="Is the token or certificate still valid?")
 
 
 def _misplaced(answer: Answer, host: str) -> FieldpostError:
     message = f"{host} knows no such address ({answer.status})"
-    return Misconfigured(message, action="check `url:` of this destination")
+    return Misconfigured(message, action="Check `url:` of this destination")
+
+
+def _not_taken(answer: Answer, host: str) -> FieldpostError:
+    said = ", ".join(dict.fromkeys((answer.words(), f"HTTP {answer.status}")))
+    message = f"{host} does not take what is sent there ({said})"
+    action = "Check `url:` of this destination, and what its server expects there"
+    return Misconfigured(message, action=action)
 
 
 def _redirected(answer: Answer, host: str) -> FieldpostError:
     message = f"{host} sends us to another address ({(answer.location or 'unnamed')[:TEXT_MAX]})"
-    action = "credentials never follow a redirect: if it is right, write it as `url:`"
+    action = "Credentials never follow a redirect: if it is right, write it as `url:`"
     return Misconfigured(message, action=action)
 
 
@@ -155,5 +180,5 @@ _KINDS: dict[int, Callable[[Answer, str], FieldpostError]] = {
     429: _too_much,
 }  # fmt: skip
 _GROUPS: dict[int, Callable[[Answer, str], FieldpostError]] = {
-    3: _redirected, 4: _misplaced, 5: _unreachable
+    3: _redirected, 4: _not_taken, 5: _unreachable
 }  # fmt: skip

@@ -96,7 +96,7 @@ class HttpClient:
             raise TimedOut(message) from error
         except httpx.LocalProtocolError:
             message = f"what should be sent to {self.host} is no valid request"
-            action = "store its token or bundle again"
+            action = "Store its token or bundle again"
             raise Misconfigured(message, action=action) from None  # the cause shows credentials
         except httpx.HTTPError as error:
             raise explain(error, self.host) or self._failed(error) from error

@@ -30,9 +30,10 @@ from agent.cloud import (
     Receipt,
     Record,
     TimeQuality,
+    Unauthorized,
     Unreachable,
 )
-from agent.cloud.http.answer import Answer, failure
+from agent.cloud.http.answer import Answer, failure, no_receipt
 from agent.cloud.http.client import HttpClient, Post
 from agent.cloud.suspicion import Suspicion
 from agent.cloud.tls import Trust
@@ -41,6 +42,10 @@ from agent.secret import Secret, SecretError
 
 VERSION = 1
 DEADLINE_S = 60.0
+RENEW = (
+    "Is its token still valid? Store a new one with  fieldpost secret set {token}  and restart:"
+    " sudo systemctl restart fieldpost"
+)
 FAILED = 500  # RFC 9110: an outage, or a record that the server cannot digest
 GZIP_LEVEL = 6  # five times the CPU of level 1 for a tenth fewer bytes; one request a minute
 
@@ -113,6 +118,8 @@ class HttpCloud:
             sizes = len(part), len(records)
             if answer.status == FAILED and self._suspicion.failed(part[0], *sizes):
                 return Receipt(refused={first: answer.words()})
+            if isinstance(error, Unauthorized) and self._plan.token:
+                raise Unauthorized(error.message, action=RENEW.format(token=self._plan.token))
             if isinstance(error, BatchRefused) and len(part) < len(batch.records):
                 raise Unreachable(error.message)  # of a part that was only tried: look closer
             raise error
@@ -140,9 +147,7 @@ class HttpCloud:
             return set(range(len(records)))
         through = _echoed(answer.json(), records)
         if through is None:
-            message = f"{self._client.host} answers, but not with a receipt"
-            action = "is this the right address? Some networks answer in its place"
-            raise Unreachable(message, action=action)
+            raise no_receipt(answer, self._client.host)
         return {index for index, record in enumerate(records) if record.seq <= through}
 
 

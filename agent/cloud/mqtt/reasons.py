@@ -35,14 +35,14 @@ def connecting(code: int, text: str, host: str, client_id: str) -> FieldpostErro
         found = OldProtocol(f"{host} does not speak this version of MQTT")
     elif code in PERSON_NEEDED:
         message = f"{host} does not accept the credentials ({text.lower()})"
-        action = "check user name, password, certificate and client_id"
+        action = "Check user name, password, certificate and client_id"
         found = Unauthorized(message, action=action)
     elif code in CLIENT_ID:
         message = f"{host} does not accept the client id '{client_id}'"
-        found = Misconfigured(message, action="write another `client_id:`")
+        found = Misconfigured(message, action="Write another `client_id:`")
     elif code in SERVER_MOVED:
         message = f"{host} says that the broker is elsewhere now"
-        found = Misconfigured(message, action="check `url:` of this destination")
+        found = Misconfigured(message, action="Check `url:` of this destination")
     return found
 
 
@@ -54,11 +54,11 @@ def publishing(answer: ReasonCode, host: str, topic: str) -> FieldpostError | No
     found: FieldpostError = Unreachable(f"{host} takes no messages at present ({text.lower()})")
     if code in NOT_AUTHORIZED:
         message = f"{host} does not let us publish to {topic}"
-        action = "allow this topic in the broker's access list"
+        action = "Allow this topic in the broker's access list"
         found = Unauthorized(message, action=action)
     elif code == TOPIC_INVALID:
         message = f"{host} does not accept the topic {topic}"
-        found = Misconfigured(message, action="check `topic:` of this destination")
+        found = Misconfigured(message, action="Check `topic:` of this destination")
     elif code == PAYLOAD_INVALID:
         found = BatchRefused("the broker judged the payload invalid")
     return found
@@ -77,7 +77,7 @@ def unconnected(error: BaseException | None, host: str) -> FieldpostError:
 def taken_over(client_id: str) -> Misconfigured:
     """Somebody else connects under our name; coming straight back would only start a fight."""
     message = f"another client uses the client id '{client_id}' and has taken the session over"
-    return Misconfigured(message, action="give each gateway its own `client_id:`")
+    return Misconfigured(message, action="Give each gateway its own `client_id:`")
 
 
 def number(code: ReasonCode) -> int:

@@ -18,7 +18,7 @@ OK = 200
 STORING_FAILED = "Processing error"
 REST_S = 30.0  # after a 500 that stored and lost its answer: each repeat makes duplicates
 COLLISION = (
-    "in the portal: is {device} active? Another device whose id begins with the same 8 letters"
+    "In the portal: is {device} active? Another device whose id begins with the same 8 letters"
     " also causes this"
 )
 
@@ -118,7 +118,7 @@ def healthy(answer: Answer) -> bool | None:
 def _not_let_in(word: str, host: str, device_id: str, status: int) -> FieldpostError:
     if word == "DEVICE_ID_MISMATCH":
         message = f"the credentials belong to another device than {device_id}"
-        return Misconfigured(message, action="use the bundle of this device")
+        return Misconfigured(message, action="Use the bundle of this device")
     message = f"{host} does not accept the credentials ({status} {word})".replace(" )", ")")
     return Unauthorized(message, action=COLLISION.format(device=device_id))
 
@@ -126,7 +126,7 @@ def _not_let_in(word: str, host: str, device_id: str, status: int) -> FieldpostE
 def _not_the_platform(answer: Answer, host: str) -> FieldpostError | None:
     if answer.status == 400:  # noqa: PLR2004 -- what nginx says to a missing client certificate
         message = f"{host} has seen no certificate of ours"
-        return Unauthorized(message, action="is the certificate of the bundle still valid?")
+        return Unauthorized(message, action="Is the certificate of the bundle still valid?")
     if answer.status == 500:  # noqa: PLR2004 -- stored already: the reply was lost in tear-down
         return CutOff(f"{host} has trouble with its database", retry_after_s=REST_S)
     if answer.status == 504:  # noqa: PLR2004 -- the proxy gave up; the server goes on storing

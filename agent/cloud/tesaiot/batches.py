@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.cloud import BatchRefused, BatchTooLarge, Receipt, Record, Unreachable
-from agent.cloud.http.answer import Answer
+from agent.cloud.http.answer import Answer, no_receipt
 from agent.cloud.http.client import CutOff
 from agent.cloud.suspicion import Suspicion
 from agent.cloud.tesaiot.account import Account
@@ -68,9 +68,7 @@ class Batches:
             return await self._storing_failed(part, len(full.entries), answer)
         found = results(answer, len(part.entries))
         if found is None:
-            message = f"{self._account.client.host} answers, but not with a receipt"
-            action = "is this the right address? Some networks answer in its place"
-            raise Unreachable(message, action=action)
+            raise no_receipt(answer, self._account.client.host)
         self._suspicion.passed(whole=len(part.entries) == len(full.entries))
         self.size = min(SIZE_MAX, self.size + GROWTH)
         return await self._receipt(part, found)

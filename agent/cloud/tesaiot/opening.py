@@ -66,7 +66,7 @@ def account_with_key(
     """
     if not bundle.api_key:
         message = f"the bundle of {bundle.device_id} holds no API key"
-        raise BundleError(message, action="in the portal: regenerate the API key")
+        raise BundleError(message, action="In the portal: regenerate the API key")
     url = _base(plan.url or bundle.key_url, "url")
     tls = context([*plan.trust.authorities(secrets), *bundle.authorities])
     client = HttpClient(url, tls, plan.server_name)
@@ -84,7 +84,7 @@ def account_with_certificate(
     """
     if not bundle.pair:
         message = "this bundle opens MQTT only, where the platform keeps no time stamps"
-        action = "in the portal: regenerate the API key and download the bundle again"
+        action = "In the portal: regenerate the API key and download the bundle again"
         raise BundleError(message, action=action)
     url = _base(plan.certificate_url or bundle.certificate_url, "certificate_url")
     tls = context([*plan.trust.authorities(secrets), *bundle.authorities], bundle.pair)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from agent.cloud import BatchRefused, Receipt, Record, Unreachable
+from agent.cloud.http.answer import no_receipt
 from agent.cloud.suspicion import Suspicion
 from agent.cloud.tesaiot.account import Account
 from agent.cloud.tesaiot.answers import problem, stored_one, storing_failed
@@ -71,8 +72,7 @@ class Singles:
         if error := problem(answer, host, device_id):
             raise error
         if not stored_one(answer, device_id):
-            message = f"{host} answers, but not with a receipt"
-            raise Unreachable(message)
+            raise no_receipt(answer, host)
 
 
 class NotStored(Unreachable):

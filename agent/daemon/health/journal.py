@@ -44,11 +44,11 @@ class Journal:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._events: deque[Event] = deque(maxlen=KEPT)
-        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+        self._said: dict[tuple[str, str, str | None], tuple[float, int]] = {}
 
     def say(self, event: Event) -> None:
         """Write it down, unless the same was said of the same subject a short while ago."""
-        repeated = self._repeated(event.event_type, event.subject)
+        repeated = self._repeated(event)
         if repeated is None:
             return
         event = dataclasses.replace(event, wall_ns=self._clock.now().wall_ns, repeated=repeated)
@@ -59,9 +59,10 @@ class Journal:
         """The newest events, oldest first."""
         return tuple(self._events)
 
-    def _repeated(self, event_type: str, subject: str) -> int | None:
+    def _repeated(self, event: Event) -> int | None:
         """How often it was suppressed before; None when it is to be suppressed again."""
-        key, now_s = (event_type, subject), self._clock.monotonic_s()
+        advice = event.action if event.event_type.startswith("destination.") else None
+        key, now_s = (event.event_type, event.subject, advice), self._clock.monotonic_s()
         at_s, count = self._said.get(key, (float("-inf"), 0))
         if now_s - at_s < QUIET_S:
             self._said[key] = (at_s, count + 1)

@@ -46,7 +46,7 @@ class News:
         current = {problem.key: problem for problem in found}
         for key, problem in current.items():
             known = self._known.get(key)
-            if known is None or known.word != problem.word:
+            if known is None or known.word != problem.word or _another(known, problem):
                 self._begun(problem)
         troubled = {problem.subject for problem in current.values()} | set(unwell)
         for key, problem in self._known.items():
@@ -73,3 +73,8 @@ class News:
         message = f"{problem.subject}: {text}."
         word = f"{problem.thing}.recovered"
         self._journal.say(Event(Status.PASS, word, problem.subject, message, code=problem.code))
+
+
+def _another(known: Problem, problem: Problem) -> bool:
+    """Whether a cloud is away for another reason: another thing is to be done about it."""
+    return problem.thing == "destination" and known.action != problem.action

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from agent import plan
 from agent.cloud import Misconfigured
 from agent.daemon.health import spending
 from agent.daemon.health.connection import ConnectionHealth
@@ -174,7 +175,7 @@ def _destination_text(
         ),
         DestinationState.SLOW: (
             f"the backlog grows although data is acknowledged: {figure(queue.readings)} readings",
-            "Read less often, or deliver faster: fieldpost queue",
+            _faster(destination.destination.allows),
         ),
         DestinationState.USED_UP: (
             f"only alarms are sent, {spending.used(queue.way)}",
@@ -185,6 +186,17 @@ def _destination_text(
     if state is DestinationState.USED_UP:
         return _said(name, message), action  # whatever failed before: this is the reason now
     return _said(name, message), (failure.action if failure else None) or action
+
+
+def _faster(allows: plan.Allowance) -> str:
+    """What lets a backlog shrink; a limit of one's own is the first to look at."""
+    if allows.readings_per_s is not None:
+        limit = f"{figure(int(allows.readings_per_s))} readings/s"
+    elif allows.bytes_per_s is not None:
+        limit = f"{allows.bytes_per_s / 1000:g} kB/s"
+    else:
+        return "Read less often, or deliver faster: fieldpost queue"
+    return f"Its own `rate` of {limit} is not enough: raise it, or read less often"
 
 
 def _kept(queue: Queue, room_s: float | None) -> str:

@@ -11,7 +11,10 @@ from agent.daemon.uplink.budget import Spending
 from agent.plan import Json
 
 NEARLY = 0.8  # of the budget: time to do something about it
-RAISE = "Wait for the new month, or raise `budget` of this destination, then: fieldpost check"
+RAISE = (
+    "Wait for the new month, or raise `budget` of this destination, then: "
+    "fieldpost check && sudo systemctl restart fieldpost"
+)
 CERTIFICATE_DAYS = (30, 14, 7)  # a warning at each of them
 SERVER_DAYS = 2  # servers renew theirs by themselves, the shortest-lived two days before the end
 DAY_NS = 86_400_000_000_000

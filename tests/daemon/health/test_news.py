@@ -107,6 +107,20 @@ def test_a_cloud_that_is_away_is_said_with_what_is_kept() -> None:
     ]
 
 
+def test_another_reason_why_a_cloud_is_away_is_news_and_the_same_one_is_not() -> None:
+    bakery = Bakery(destinations={"platform": "http"})
+    portal = Unreachable("it answers with a web page", action="Is this the right address?")
+    for error in (Unreachable("HTTP 503"), Unreachable("no route"), portal, portal):
+        bakery.health.destination_failed("platform", error, 10)
+        bakery.has(platform=Queue(readings=10))
+        bakery.runs(60, "meter")
+
+    kept = "Readings are kept: 10 so far."
+    assert bakery.said == [
+        f"platform: HTTP 503. {kept}", f"platform: it answers with a web page. {kept}",
+    ]  # fmt: skip
+
+
 def test_a_wrong_address_has_its_own_code() -> None:
     bakery = Bakery(destinations={"platform": "tesaiot"})
     bakery.speaks("meter")

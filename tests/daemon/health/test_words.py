@@ -2,12 +2,15 @@
 
 import pytest
 
+from agent import plan
 from agent.cloud import Unauthorized, Unreachable
 from agent.daemon.health import Queue
+from agent.daemon.health.destination import DestinationHealth
+from agent.daemon.health.problems import of_destination
 from agent.daemon.health.words import DestinationState, DeviceState
 from agent.driver import ConnectionState, DeviceFault, Reason
 from agent.sample import Sample
-from tests.daemon.health.bakery import NO_ANSWER, Bakery, device
+from tests.daemon.health.bakery import NO_ANSWER, Bakery, ObedientClock, device
 
 NO_KEY = DeviceFault(Reason.NO_KEY, "heard, but encrypted")
 AWAY = Unreachable("api.example.com cannot be reached (no route)")
@@ -209,6 +212,23 @@ def test_a_backlog_that_grows_although_data_is_acknowledged_is_slow() -> None:
         way.queue(2000 + 500 * minute)
 
     assert way.word == "slow"
+
+
+def test_a_backlog_behind_a_limit_of_its_own_is_told_so() -> None:
+    clock, own = ObedientClock(), plan.Allowance(readings_per_s=20)
+    destination = plan.Destination("archive", "http", "x:y", 10.0, None, {}, allows=own)
+    way = DestinationHealth(destination, clock.monotonic_s())
+    for minute in range(15):
+        way.delivered(clock.monotonic_s(), 20, 0)
+        way.look(clock.monotonic_s(), Queue(readings=1000 * minute))
+        clock.go(60)
+    way.delivered(clock.monotonic_s(), 20, 0)
+    queue, now_s = Queue(readings=20_000), clock.monotonic_s()
+    assert way.state(now_s, queue) is DestinationState.SLOW
+    [problem] = of_destination(way, DestinationState.SLOW, queue, now_s, None)
+    assert problem.action == (
+        "Its own `rate` of 20 readings/s is not enough: raise it, or read less often"
+    )
 
 
 def test_a_backlog_that_shrinks_is_not_slow_and_its_end_is_foreseen() -> None:
