@@ -65,7 +65,7 @@ class Plant:
             self.path,
             QueueVerbs(self.gateway).verbs(),
             roles,
-            lambda _peer, verb, _args, result: self.audited.append((verb, result)),
+            lambda _peer, verb, _args, result: self.audited.append((verb, result.code)),
         )
 
 
