@@ -66,12 +66,14 @@ class Shapes:
         A device that leaves out bad values now and then gets one shape per point at most, not one
         per combination.
         """
+        widest = self._widest.get(device)
+        if widest is not None and widest.points == points:
+            return widest
         shape = self._exact.get((device, points))
         if shape is not None:
-            if device not in self._widest:
+            if widest is None:
                 self._widest[device] = shape
             return shape
-        widest = self._widest.get(device)
         if widest is not None and set(points) <= set(widest.points):
             return widest
         return self._added(device, _union(widest.points, points) if widest else points)

@@ -139,7 +139,7 @@ class Outbox:
     @property
     def crowded(self) -> bool:
         """Whether more is kept out of order than can be remembered at a fair price."""
-        return len(self.cursor.settled.ranges) > RANGES_MAX
+        return self.cursor.settled.scattered > RANGES_MAX
 
     @property
     def spent(self) -> tuple[int, int]:
@@ -170,7 +170,7 @@ class Outbox:
     def _receipts_s(self, limits: Limits) -> float:
         """The more ranges there are to write, the more seldom: the card bears no more for them."""
         base_s = RECEIPTS_S if limits.deduplicates else RECEIPTS_SOON_S
-        return base_s * max(1.0, len(self.cursor.settled.ranges) / RANGES_CHEAP)
+        return base_s * max(1.0, self.cursor.settled.scattered / RANGES_CHEAP)
 
     async def _forgotten(self, limits: Limits) -> Batch | None:
         """The oldest of what was acknowledged and forgotten."""

@@ -32,6 +32,11 @@ class Settled:
         return list(zip(self._firsts, self._lasts, strict=True))
 
     @property
+    def scattered(self) -> int:
+        """How many ranges there are above `through`."""
+        return len(self._firsts)
+
+    @property
     def last(self) -> int:
         """The highest number in it."""
         return self._lasts[-1] if self._lasts else self.through

@@ -8,8 +8,10 @@ treated as not settled.
 
 import json
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from agent.daemon.buffer.codec import Shape, text_crc
 from agent.daemon.buffer.database import Database
@@ -109,10 +111,10 @@ def save_cursor(db: Database, cursor: Cursor) -> None:
     row = (
         cursor.name,
         cursor.settled.through,
-        json.dumps(cursor.settled.ranges, separators=(",", ":")),
+        orjson.dumps(cursor.settled.ranges).decode(),
         cursor.since.samples,
         cursor.since.readings,
-        json.dumps(counts, separators=(",", ":")),
+        orjson.dumps(counts).decode(),
         int(cursor.configured),
         cursor.resend,
     )
@@ -218,7 +220,18 @@ def meta(db: Database) -> Meta:
 
 def save_meta(db: Database, meta: Meta) -> None:
     """Write it."""
-    _save(db, "meta", (1, *astuple(meta)), skip=1)
+    row = (
+        1,
+        meta.floor,
+        meta.readings,
+        meta.repeated,
+        meta.starts,
+        meta.running_ns,
+        meta.fullest,
+        meta.minutes,
+        meta.quarters,
+    )
+    _save(db, "meta", row, skip=1)
 
 
 def _sound(db: Database, query: str) -> Iterator[tuple[Any, ...]]:

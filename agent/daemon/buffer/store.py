@@ -211,7 +211,6 @@ class Store:
         tables = self._tables
         accepted, reserved = after(order.chunks, tables.accepted), None
         readings = (accepted - tables.accepted).readings
-        lives = list(tables.lives.known)
         with self._db.transaction():
             if order.wreckage is not None:
                 reserved = tables.reserve(order, order.wreckage, accepted)
@@ -222,12 +221,12 @@ class Store:
             if deleted or order.drop or reserved:
                 tables.save_meta(order.now, accepted)
             tables.vacuum()
+            if deleted or order.drop or self._db.commits % MEASURE_COMMITS == 0:
+                tables.measure()  # in here, where the tables are open already
         eras = list(tables.eras.changed.values())
         tables.committed(accepted)
         tables.meta.fullest = max(tables.meta.fullest, readings)
         self._db.wrote(size)
-        if deleted or order.drop or self._db.commits % MEASURE_COMMITS == 0:
-            tables.measure()
         return Done(
             chunks=order.chunks,
             eras=eras,
@@ -236,7 +235,7 @@ class Store:
             space=tables.space,
             written_bytes=self._db.written_bytes,
             more_to_delete=deleted >= DELETES_MAX,
-            lives=Lives(tables.lives.known) if list(tables.lives.known) != lives else None,
+            lives=Lives(tables.lives.known) if reserved is not None else None,
             rescued=order.rescued,
             reserved=reserved,
         )
