@@ -14,6 +14,7 @@ import re
 import select
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, cast
 
 import orjson
@@ -137,13 +138,23 @@ SHARED: list[Processor] = [
 ]
 
 
-def configure(level: int = logging.INFO) -> None:
-    """Send every event of ours and every warning of the libraries to standard error."""
+def configure(level: int = logging.INFO, advice: Callable[[str], str] = str) -> None:
+    """Send every event of ours and every warning of the libraries to standard error.
+
+    Args:
+        level: the lowest that is told.
+        advice: makes of the `action` of an event what has to be typed here.
+    """
+
+    def advise(_logger: object, _name: str, event: EventDict) -> EventDict:
+        action = event.get("action")
+        return {**event, "action": advice(action)} if isinstance(action, str) else event
+
     output = Output()
     limit = Limit(output)
     stream: Any = output  # all that is asked of a file
     structlog.configure(
-        processors=[limit, *SHARED, _render],
+        processors=[limit, advise, *SHARED, _render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.BytesLoggerFactory(stream),
         cache_logger_on_first_use=True,

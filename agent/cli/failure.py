@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import click
 import orjson
 
+from agent.client.places import PLAIN, in_full
 from agent.driver import ConnectionState, DriverError
 from agent.errors import FieldpostError, ForbiddenError
 
@@ -45,10 +46,12 @@ class Failure(Exception):
 
     Args:
         json: say it for programs.
+        command: what to type before a verb that is to mean the same gateway.
     """
 
-    def __init__(self, error: FieldpostError, *, json: bool) -> None:
+    def __init__(self, error: FieldpostError, *, json: bool, command: str = PLAIN) -> None:
         super().__init__(error.message)
+        self._action = in_full(error.action, command) if error.action else None
         self.code = exit_code(error)
         self._error = error
         self._json = json
@@ -58,12 +61,12 @@ class Failure(Exception):
         click.echo(self._document() if self._json else self._sentence(), err=True)
 
     def _sentence(self) -> str:
-        action = f"\n  {self._error.action}" if self._error.action else ""
+        action = f"\n  {self._action}" if self._action else ""
         return f"{self._error.message}{action}"
 
     def _document(self) -> str:
         error = self._error
-        said = {"code": error.code, "message": error.message, "action": error.action}
+        said = {"code": error.code, "message": error.message, "action": self._action}
         return orjson.dumps({"schema": "fieldpost.error/1", **said}).decode()
 
 

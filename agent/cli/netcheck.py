@@ -12,6 +12,7 @@ from agent.cli.session import Session
 from agent.cli.table import word
 from agent.cli.verb import verb
 from agent.cli.way import Step, steps
+from agent.client.places import in_full
 from agent.cloud import Placed
 from agent.daemon.parts import cloud_of
 from agent.errors import FieldpostError, NotFoundError
@@ -83,4 +84,4 @@ def _show(session: Session, step: Step) -> None:
     judged = "" if step.state == "ok" else f"{word(MARKS[step.state])}  "
     session.write(f"* {step.name:<{NAME_WIDTH}}{judged}{step.fact}")
     if step.action:
-        session.write(f"  {' ' * NAME_WIDTH}{step.action}")
+        session.write(f"  {' ' * NAME_WIDTH}{in_full(step.action, session.command)}")

@@ -9,7 +9,7 @@ import click
 import orjson
 
 from agent.client import BlockingClient, socket_path
-from agent.client.places import config_file
+from agent.client.places import PLAIN, command, config_file
 from agent.plan import Json
 
 
@@ -34,6 +34,11 @@ class Session:
     def config_path(self) -> Path:
         """The configuration this command is about."""
         return config_file(self.config)
+
+    @property
+    def command(self) -> str:
+        """What to type before a verb that is to mean the same configuration."""
+        return command(self.config) if self.config else PLAIN
 
     @property
     def plain(self) -> bool:

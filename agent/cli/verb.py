@@ -26,7 +26,7 @@ class Verb(click.Command):
         try:
             return super().invoke(ctx)
         except FieldpostError as error:
-            raise Failure(error, json=ctx.obj.json) from error
+            raise Failure(error, json=ctx.obj.json, command=ctx.obj.command) from error
         except BrokenPipeError:
             return stop_quietly()  # before click makes an error of it
         except OSError as error:

@@ -23,6 +23,11 @@ def state_dir(explicit: Path | None = None) -> Path:
         return Path(systemd.split(":", maxsplit=1)[0])
     if home := os.environ.get("XDG_STATE_HOME"):
         return Path(home) / "fieldpost"
+    return usual_state()
+
+
+def usual_state() -> Path:
+    """Where that is when nobody says anything."""
     return SYSTEM_STATE if os.geteuid() == 0 else Path.home() / ".local/state/fieldpost"
 
 

@@ -10,10 +10,12 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 
 import agent
 from agent import logging
+from agent.client.places import command, in_full
 from agent.clock import SystemClock
 from agent.daemon import page
 from agent.daemon.audit import Audit
@@ -48,12 +50,14 @@ def main(config: Path, state: Path, socket: Path, build: Build = SOUND) -> int:
     Returns:
         The exit code.
     """
-    logging.configure()
+    config, state, socket = config.absolute(), state.absolute(), socket.absolute()
+    typed = command(config, state, socket)
+    logging.configure(advice=partial(in_full, command=typed))
     faulthandler.enable(STANDARD_ERROR)  # a SIGABRT leaves in the log where it hung
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     socket.parent.mkdir(parents=True, exist_ok=True)
     try:
-        daemon = Daemon(config.absolute(), state.absolute(), socket.absolute(), build)
+        daemon = Daemon(config, state, socket, build)
         return asyncio.run(daemon.run())
     except BusyError as error:
         return _busy(error)
@@ -139,7 +143,8 @@ class Daemon:
         tokens = Tokens(self._state, self._clock)
         verbs = Answers(gateway, tokens, self._audit).verbs()
         roles = Roles.of_this_machine()
-        server = SocketServer(self._socket, verbs, roles, self._audit.asked)
+        typed = command(self._config, self._state, self._socket)
+        server = SocketServer(self._socket, verbs, roles, self._audit.asked, command=typed)
         parts: dict[str, Coroutine[object, object, None]] = {"socket": server.run()}
         for name, supervisor in gateway.supervisors.items():
             parts[f"connection {name}"] = supervisor.run()

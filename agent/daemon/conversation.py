@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from agent import logging
+from agent.client.places import spelled
 from agent.client.role import Role
 from agent.errors import FieldpostError, ForbiddenError, NotFoundError, ValidationError
 from agent.plan import Json
@@ -93,6 +94,7 @@ class Conversation:
 
     Args:
         audit: told peer, verb, arguments and result of everything that changes something.
+        command: what to type before a verb that is to mean this daemon.
     """
 
     def __init__(
@@ -101,11 +103,13 @@ class Conversation:
         peer: Peer,
         verbs: Verbs,
         audit: Audit | None,
+        command: str,
     ) -> None:
         self._reader, self._writer = streams
         self._peer = peer
         self._verbs = verbs
         self._audit = audit
+        self._command = command
 
     async def run(self) -> None:
         """Take request after request; returns when the connection is to be closed."""
@@ -233,7 +237,7 @@ class Conversation:
         if transport.get_write_buffer_size() > WAITING_BYTES_MAX:
             transport.abort()
             return False
-        self._writer.write(orjson.dumps(said) + b"\n")
+        self._writer.write(orjson.dumps(spelled(said, self._command)) + b"\n")
         return True
 
     def _note(self, verb: str, args: Json, result: Result) -> None:

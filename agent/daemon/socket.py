@@ -19,6 +19,7 @@ from pathlib import Path
 
 from agent import logging
 from agent.client.paths import reachable
+from agent.client.places import PLAIN
 from agent.client.role import Role
 from agent.daemon.conversation import Audit, Conversation, Peer, StreamVerb, Verb, Verbs
 from agent.errors import BusyError
@@ -72,17 +73,27 @@ class SocketServer:
         verbs: by name.
         roles: which uid is who.
         audit: told peer, verb, arguments and result of everything that changes something.
+        command: what to type before a verb that is to mean this daemon.
 
     Attributes:
         ready: set while clients can connect.
     """
 
-    def __init__(self, path: Path, verbs: Verbs, roles: Roles, audit: Audit | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        verbs: Verbs,
+        roles: Roles,
+        audit: Audit | None = None,
+        *,
+        command: str = PLAIN,
+    ) -> None:
         self.ready = asyncio.Event()
         self._path = path
         self._verbs = verbs
         self._roles = roles
         self._audit = audit
+        self._command = command
         self._peers: list[Peer] = []
 
     async def run(self) -> None:
@@ -119,7 +130,7 @@ class SocketServer:
 
     async def _serve(self, wire: socket.socket, peer: Peer) -> None:
         streams = await asyncio.open_unix_connection(sock=wire, limit=REQUEST_BYTES_MAX)
-        conversation = Conversation(streams, peer, self._verbs, self._audit)
+        conversation = Conversation(streams, peer, self._verbs, self._audit, self._command)
         if self._full(peer):
             message = "Too many programs talk to the daemon already."
             conversation.refuse(BusyError(message, action="Close one of them and try again"))

@@ -7,7 +7,7 @@ import pytest
 
 from agent.client import paths
 from agent.client.paths import socket_path, state_dir
-from agent.client.places import SYSTEM_CONFIG, command, config_file
+from agent.client.places import SYSTEM_CONFIG, command, config_file, in_full, spelled
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +51,28 @@ def test_a_command_names_a_configuration_that_is_not_the_usual_one(
     monkeypatch.setenv("FIELDPOST_CONFIG", "/elsewhere/gateway.yaml")
     assert config_file() == Path("/elsewhere/gateway.yaml")
     assert command(config_file()) == "fieldpost --config /elsewhere/gateway.yaml"
+
+
+def test_a_command_names_a_daemon_that_would_not_be_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    state = tmp_path / "my state"
+    plain, full = Path(SYSTEM_CONFIG), "fieldpost --config /site.yaml"
+    assert command(Path("/site.yaml"), state, paths.SYSTEM_SOCKET) == full
+    assert command(Path("/site.yaml"), state, state / "fieldpost.sock") == (
+        f"{full} --state '{state}'"
+    )
+    assert command(Path("/site.yaml"), state, Path("/a.sock")) == f"{full} --socket /a.sock"
+    assert command(plain, state, paths.SYSTEM_SOCKET).startswith("fieldpost")
+
+
+def test_what_is_advised_can_be_typed_as_it_stands() -> None:
+    there = "fieldpost --config /site.yaml"
+    advice = "Check it: fieldpost check && sudo systemctl restart fieldpost"
+    told = {"devices": [{"action": advice, "message": "see fieldpost check"}], "action": None}
+    assert spelled(told, "fieldpost") is told
+    (device,) = spelled(told, there)["devices"]
+    full = f"Check it: {there} check && sudo systemctl restart fieldpost"
+    assert device == {"action": full, "message": "see fieldpost check"}
+    assert in_full(full, there) == full
