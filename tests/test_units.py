@@ -62,6 +62,7 @@ DAEMON = [
     "StateDirectoryMode=0700",
     "RuntimeDirectory=fieldpost",
     "RuntimeDirectoryMode=0750",
+    "RuntimeDirectoryPreserve=yes",  # a store in RAM outlives the restart that brings it in
     "ReadWritePaths=/etc/fieldpost",
 ]
 STATUS = [
