@@ -34,7 +34,7 @@ LOSSES = {
     "refused_new": "not taken in for lack of room",
     "expired": "kept longer than keep_offline",
     "corruption": "damaged on the card",
-    "rolled_back": "missing from an older copy of the store",
+    "rolled_back": "in a store that was deleted, or is an older copy",
     "rejected_overflow": "refused, and no room to keep them",
     "ram_overflow": "no room in RAM while the disk failed",
     "ram_lost": "only in RAM when it stopped",
@@ -67,13 +67,16 @@ def show(session: Session) -> None:
     found = session.client.call("queue")
     destinations, store = found["destinations"], found["store"]
     if session.json:
-        session.document("queue", {"destinations": destinations, "store": store})
+        shown = {"destinations": destinations, "store": store, "unread": found.get("unread")}
+        session.document("queue", shown)
         return
     rows = [_row(name, one, found["time"]) for name, one in destinations.items()]
     session.write(table(COLUMNS, rows) if rows else "No clouds are configured.")
     for name, one in destinations.items():
         for remark in _remarks(name, one):
             session.write(remark if remark.startswith(INDENT) else _folded(remark))
+    if unread := found.get("unread"):
+        session.write(_folded(f"{unread} Refused samples are not shown:  fieldpost doctor"))
     session.write(_room(store))
 
 

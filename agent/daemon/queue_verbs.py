@@ -7,9 +7,10 @@ from agent.client.role import Role
 from agent.clock import from_iso, iso
 from agent.cloud import Record
 from agent.daemon.buffer import Backlog, Held, LostLine, SetAside
+from agent.daemon.buffer.model import Count
 from agent.daemon.conversation import Peer, StreamVerb, Verb
 from agent.daemon.gateway import Gateway
-from agent.errors import NotFoundError, ValidationError
+from agent.errors import NotFoundError, UnavailableError, ValidationError
 from agent.plan import Json
 from agent.sample import Value
 
@@ -45,12 +46,17 @@ class QueueVerbs:
         views = self.gateway.buffer.views
         if not peer.status:
             await views.settle()
-        held, lost = await views.held(), await views.lost()
-        backlogs = await views.backlogs()
+        unread = None
+        try:
+            held, lost = await views.held(), await views.lost()
+            backlogs = await views.backlogs()
+        except UnavailableError as error:  # what is counted in memory is shown all the same
+            held, lost, backlogs, unread = {}, self._lost(), self._backlogs(), error.message
         status = self.gateway.snapshot()["status"]
         names = [*backlogs, *sorted({line.destination for line in lost} - set(backlogs))]
         return {
             "time": status["gateway"]["time"],
+            "unread": unread,
             "store": status["store"],
             "destinations": {
                 name: status["destinations"].get(name, {})
@@ -142,6 +148,29 @@ class QueueVerbs:
             "values": _values(record) if record else None,
             "again": row.again,
         }
+
+    def _backlogs(self) -> dict[str, Backlog]:
+        """What waits, without a look at the card."""
+        names = self.gateway.plan.destinations
+        waiting = {name: self.gateway.buffer.outbox(name).waiting() for name in names}
+        return {
+            name: Backlog(
+                configured=True,
+                count=Count(each.samples, each.readings),
+                bytes=each.bytes,
+                oldest_ms=each.oldest_ns // MS_NS if each.oldest_ns else None,
+            )
+            for name, each in waiting.items()
+        }
+
+    def _lost(self) -> list[LostLine]:
+        """What is known of losses, without a look at the card."""
+        facts = self.gateway.buffer.facts().destinations
+        return [
+            LostLine(name, reason, Count(0, readings), None, 0, exact=False)
+            for name, told in facts.items()
+            for reason, readings in told.lost_by_reason.items()
+        ]
 
     def _sample(self, record: Record) -> Json:
         return {

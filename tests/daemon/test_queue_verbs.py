@@ -6,21 +6,30 @@ import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import orjson
 import pytest
+from typing_extensions import override
 
 from agent import plan
 from agent.client import Client, Role
 from agent.cloud import Batch, Limits, Receipt
 from agent.daemon.buffer import Lane
 from agent.daemon.buffer.opening import Build
+from agent.daemon.buffer.store import Store
 from agent.daemon.conversation import Peer
 from agent.daemon.gateway import Gateway
 from agent.daemon.plans import Applied
 from agent.daemon.queue_verbs import QueueVerbs
 from agent.daemon.socket import Roles, SocketServer
-from agent.errors import FieldpostError, ForbiddenError, NotFoundError, ValidationError
+from agent.errors import (
+    FieldpostError,
+    ForbiddenError,
+    NotFoundError,
+    UnavailableError,
+    ValidationError,
+)
 from agent.plan import Json
 from agent.sample import Sample
 from tests.daemon.buffer.parts import SITE, HandClock, made
@@ -33,7 +42,7 @@ HELD_BY_SOCKET = 2_000_000  # bytes: what kernel and transport may hold of a str
 class Plant:
     """A gateway with two clouds that nobody carries to."""
 
-    def __init__(self, folder: Path, site: plan.Site = SITE) -> None:
+    def __init__(self, folder: Path, site: plan.Site = SITE, build: Build | None = None) -> None:
         clouds = {
             name: plan.Destination(name, "http", "agent.cloud.http:open_cloud", 10.0, None, {})
             for name in ("platform", "archive")
@@ -41,7 +50,9 @@ class Plant:
         origin = plan.Origin("0", {})
         running = plan.Plan(1, origin, replace(site, may_lose_s=0.01), {}, {}, clouds)
         self.clock = HandClock()
-        self.gateway = Gateway(Applied(1, 0, running), folder, folder, self.clock, Build(made))
+        self.gateway = Gateway(
+            Applied(1, 0, running), folder, folder, self.clock, build or Build(made)
+        )
         self.path = folder / "s"
         self.client = Client(self.path)
         self.audited: list[tuple[str, str]] = []
@@ -247,3 +258,24 @@ async def test_a_slow_stick_gets_everything_and_costs_no_memory(plant: Plant) ->
     assert len(received) > HELD_BY_SOCKET
     lines = [orjson.loads(line) for line in received.splitlines()]
     assert sum(len(line["data"]["samples"]) for line in lines[:-1]) == MANY
+
+
+class SilentCard(Store):
+    """Takes what is given, and says nothing of what it holds."""
+
+    @override
+    def consult(self, question: object) -> NoReturn:
+        message = "The disk does not answer."
+        raise UnavailableError(message)
+
+
+async def test_what_waits_is_shown_although_the_card_does_not_answer(tmp_path: Path) -> None:
+    plant = Plant(tmp_path, build=Build(made, store=SilentCard))
+    await plant.gateway.open()
+    await plant.accept(1, 2, 3)
+    shown = await QueueVerbs(plant.gateway).queue({}, Peer(0, 0, Role.OPERATOR))
+    await plant.gateway.buffer.close()
+    assert shown["unread"] == "The disk does not answer."
+    assert {name: one["waiting"]["readings"] for name, one in shown["destinations"].items()} == {
+        "platform": 3, "archive": 3,
+    }  # fmt: skip

@@ -151,9 +151,14 @@ def _card_wear(card: Card) -> Iterator[Check]:
 
 
 def _store(store: Store) -> Check:
+    if store.broken and "full" in store.broken:
+        message = "The card is full: new readings live in memory only, and there is little room."
+        action = "Delete what others have written on it; it goes on by itself within a minute"
+        return Check("store", "FP-H08", Status.FAIL, message, action)
     if store.broken:
-        message = f"Nothing can be stored: {store.broken}."
-        return Check("store", "FP-H08", Status.FAIL, message, "Look at the card: fieldpost doctor")
+        message = f"New readings live in memory only, because the card refuses ({store.broken})."
+        action = "It is tried once a minute; if it stays so, replace the card"
+        return Check("store", "FP-H08", Status.FAIL, message, action)
     if store.set_aside:
         message = f"Part of the store was damaged and set aside: {store.set_aside}."
         return Check("store", "FP-H08", Status.WARN, message, "fieldpost queue")

@@ -218,6 +218,18 @@ def test_the_machine_and_the_configuration_are_checked_too() -> None:
     assert all(p.action for p in report.problems)
 
 
+def test_a_full_card_is_told_from_one_that_refuses() -> None:
+    bakery = Bakery()
+    said = []
+    for broken in ("SQLITE_FULL: database or disk is full", "disk I/O error"):
+        bakery.around = Surroundings(MACHINE, Store(broken=broken))
+        said += [p.message for p in bakery.health.report(bakery.around).problems]
+    assert said == [
+        "The card is full: new readings live in memory only, and there is little room.",
+        "New readings live in memory only, because the card refuses (disk I/O error).",
+    ]
+
+
 def test_events_are_bounded_and_repetitions_are_counted() -> None:
     clock = ObedientClock()
     journal = Journal(clock)
