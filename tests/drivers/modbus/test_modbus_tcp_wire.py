@@ -236,9 +236,7 @@ async def test_a_write_without_an_answer_is_looked_at_and_never_repeated() -> No
         like = plant.profile("x: holding 0 uint16 write=true")
         compiled = plant.on_host(port, [plant.device("m", 7, like)], timeout="50ms")
         driver = plant.driver(compiled)
-        with pytest.raises(
-            DeviceFault, match=r"was told x = 9, no answer came, and shows 5"
-        ):
+        with pytest.raises(DeviceFault, match=r"was told x = 9, no answer came, and shows 5"):
             await driver.write("m", "x", 9)
         assert [asked[7] for asked in script.asked] == [6, 3]
         assert (await driver.write("m", "x", 5)).value == 5  # done, although it said nothing
