@@ -4,7 +4,8 @@ import argparse
 import sys
 import time
 
-from tests.simulation.world import Outcome, Scenario, simulate
+from tests.simulation.running import Outcome, simulate
+from tests.simulation.world import Scenario
 
 
 def main() -> int:

@@ -30,6 +30,9 @@ class SimClock:
 
     def __init__(self, loop_s: Callable[[], float]) -> None:
         self._loop_s = loop_s
+        self.slept_ns = 0
+        self._dark_ns = 0
+        self._dark_since_ns: int | None = None
         self._error_ns = 0
         self._vouched = False
         self.boots: dict[str, Boot] = {}
@@ -37,10 +40,26 @@ class SimClock:
 
     @property
     def true_ns(self) -> int:
-        return START_NS + round(self._loop_s() * 1e9)
+        return START_NS + self.slept_ns + round(self._loop_s() * 1e9)
+
+    @property
+    def ran_ns(self) -> int:
+        """True time less what the machine was without power."""
+        return self.true_ns - self._dark_ns
+
+    def sleep(self, seconds: float) -> None:
+        """The machine is suspended: no timer runs, and all but the boot clock stands still."""
+        self.slept_ns += round(seconds * 1e9)
+
+    def go_dark(self) -> None:
+        """Without power until the next boot."""
+        self._dark_since_ns = self.true_ns
 
     def reboot(self, name: str, ppm: float) -> None:
         """The boot clock begins again; the wall clock stays as it is until it is set."""
+        if self._dark_since_ns is not None:
+            self._dark_ns += self.true_ns - self._dark_since_ns
+            self._dark_since_ns = None
         self.boot = Boot(name, self.true_ns, ppm)
         self.boots[name] = self.boot
         self.boot.shown.append((self._error_ns, self._trusted()))

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from agent.cloud import (
     Batch,
@@ -45,13 +46,24 @@ NARROW_RECORDS = 3
 DEADLINE_S = 30.0  # after which a destination gives up waiting for an answer
 
 
+class Judge(Protocol):
+    """Who looks at what reaches a destination."""
+
+    def told(self, cloud: "SimCloud", records: Sequence[Record]) -> None:
+        """A request reached it."""
+        ...
+
+    def acknowledged(self, cloud: "SimCloud", record: Record) -> None:
+        """It said that it has this."""
+        ...
+
+
 @dataclass(slots=True)
 class SimCloud:
     """What the outside world is to one destination.
 
     Attributes:
-        told: called with every request before it is answered.
-        acknowledged: called with the identity of everything it said it has.
+        judges: told of every request before it is answered, and of everything it said it has.
         stored: everything it ever took in, by identity.
         refused: what it judged, with its words.
     """
@@ -59,8 +71,7 @@ class SimCloud:
     name: str
     limits: Limits
     dice: random.Random
-    told: Callable[["SimCloud", Sequence[Record]], None]
-    acknowledged: Callable[["SimCloud", Record], None]
+    judges: Sequence["Judge"]
     mood: Mood = Mood.WELL
     stored: dict[Identity, Record] = field(default_factory=dict)
     acked: dict[Key, int] = field(default_factory=dict)
@@ -71,7 +82,8 @@ class SimCloud:
     async def answer(self, batch: Batch) -> Receipt:
         """One request, to its end."""
         self.requests += 1
-        self.told(self, batch.records)
+        for judge in self.judges:
+            judge.told(self, batch.records)
         mood = self.dice.choice(ANY) if self.mood is Mood.FLAKY else self.mood
         await asyncio.sleep(DEADLINE_S if mood is Mood.SILENT else self.dice.uniform(0.02, 0.8))
         self._fail(mood, batch)
@@ -84,7 +96,8 @@ class SimCloud:
         for index in receipt.accepted:
             record = batch.records[index]
             self.acked[key_of(record)] = len(record.values)
-            self.acknowledged(self, record)
+            for judge in self.judges:
+                judge.acknowledged(self, record)
         return receipt
 
     def _fail(self, mood: Mood, batch: Batch) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from agent.cloud import Batch, BatchRefused, Cloud, Limits, Receipt, Record, Unreachable
-from agent.daemon.buffer import Lane, Outbox
+from agent.cloud import Batch, BatchRefused, Limits, Receipt, Record, Unreachable
+from agent.daemon.buffer import Lane
+from agent.daemon.buffer.facts import Waiting
 from agent.daemon.buffer.orders import Done, Order
-from agent.driver import Driver, DriverError, Instant, Sample, Sink
+from agent.driver import DriverError, Instant, Sample, Sink
 from tests.simulation.card import SimStore
-from tests.simulation.life import Flaw
+from tests.simulation.clock import SimClock
 
 
 class _Through:
@@ -37,6 +38,17 @@ class ForgetsUrgency(_Through):
             return None
         batch: Batch | None = await self.sound.take(replace(limits, records=1), lane)
         return batch
+
+
+class RunsInCircles(_Through):
+    """A lane that takes every moment for an urgent one asks again at once."""
+
+    async def wait(self) -> None:
+        await asyncio.sleep(0)
+
+    def waiting(self) -> Waiting:
+        waiting: Waiting = self.sound.waiting()
+        return replace(waiting, urgent=1)
 
 
 class SettlesWhole(_Through):
@@ -196,32 +208,14 @@ class _Putting(_Through):
             await self.sound.put(sample)
 
 
-def _outbox(kind: Callable[[Outbox], Any]) -> Flaw:
-    return Flaw(outbox=kind)
+class StandsStillAsleep(SimClock):
+    """CLOCK_MONOTONIC for a boot clock: it does not count what the machine slept."""
 
+    def now(self) -> Instant:
+        now = super().now()
+        slept_ns = self.slept_ns - self._before_ns.setdefault(now.boot, self.slept_ns)
+        return replace(now, mono_ns=now.mono_ns - slept_ns)
 
-def _cloud(kind: Callable[[Cloud], Any]) -> Flaw:
-    return Flaw(cloud=kind)
-
-
-def _driver(kind: Callable[[Driver], Any]) -> Flaw:
-    return Flaw(driver=kind)
-
-
-FLAWS = {
-    "a cursor moved before the receipt": _outbox(SettlesBeforeTheReceipt),
-    "urgent samples take their turn": _outbox(ForgetsUrgency),
-    "a partial answer counts for all": _outbox(SettlesWhole),
-    "nothing heard counts as accepted": _cloud(SilenceIsConsent),
-    "a batch is dropped after three failures": _cloud(DropsAfterThree),
-    "a poison sample blocks those behind it": _cloud(BlocksOnPoison),
-    "two records are mixed up": _cloud(MixesUpTwo),
-    "stamped when it is sent": _cloud(StampsAtSending),
-    "stamped anew after it was sent": Flaw(store=StampsAgain),
-    "deleted before everybody has it": Flaw(store=DeletesEarly),
-    "a cursor ahead of its receipts": Flaw(store=CursorAhead),
-    "commits that are not synced": Flaw(synchronous="normal"),
-    "a driver that failed is never run again": _driver(GivesUp),
-    "a sample is put twice": _driver(PutsTwice),
-    "every second sample is thrown away after it was accepted": _driver(ThrowsAway),
-}
+    def __init__(self, loop_s: Callable[[], float]) -> None:
+        super().__init__(loop_s)
+        self._before_ns: dict[str, int] = {}

@@ -25,9 +25,13 @@ class Honesty:
     weather: Weather
     oracle: Oracle
     lost: dict[str, int] = field(default_factory=dict)
+    _gateway: Gateway | None = None
 
     def looked(self, gateway: Gateway) -> None:
         """After every look of the daemon."""
+        if gateway is not self._gateway:  # what it lost in a life before, it does not know
+            self._gateway = gateway
+            self.lost.clear()
         around = gateway.surroundings()
         report = gateway.health.report(around)
         now_s = asyncio.get_running_loop().time()

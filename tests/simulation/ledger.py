@@ -15,6 +15,7 @@ class Served:
     Attributes:
         values: those that are good, and so all that may ever arrive.
         true_ns: when it really was.
+        ran_ns: how long the gateway had run then.
         life: number of the process life that read it.
         accepted_s, committed_s: on the loop's clock, None while it was not.
     """
@@ -24,6 +25,7 @@ class Served:
     urgent: bool
     at: Instant
     true_ns: int
+    ran_ns: int
     life: int
     accepted_s: float | None = None
     committed_s: float | None = None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from agent.cloud import Cloud
 from agent.daemon.buffer import Outbox
@@ -17,6 +17,7 @@ from agent.daemon.plans import Applied
 from agent.daemon.rounds import Progress
 from agent.daemon.uplink import Uplink
 from agent.driver import Driver
+from agent.plan import Plan
 from agent.prepare.store import migrate
 from tests.simulation.card import Card, SimStore, SimThread, left_behind
 from tests.simulation.clock import SimClock
@@ -25,7 +26,8 @@ from tests.simulation.ledger import Ledger
 from tests.simulation.plant import Driving, Wire
 from tests.simulation.site import SoundBoard, opens_for
 
-LOOK_S = 120.0  # the daemon looks more often; its reports are the dearest part of a simulated day
+LOOK_S = 300.0  # the daemon looks more often; its reports are the dearest part of a simulated day
+STUCK_S = 30.0  # well within the time the watchdog waits to be fed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +35,17 @@ class Flaw:
     """A build of the agent; every field that is set is known to be bad, and must be caught.
 
     Attributes:
-        store, cloud, outbox, sink: what is put in place of the sound part.
+        store, cloud, outbox, driver, clock: what is put in place of the sound part.
+        plan: spoils the settings that the agent is given; the judge knows the right ones.
         synchronous: of the database; anything but "full" forgets in a power cut.
     """
 
     store: type[SimStore] = SimStore
     cloud: Callable[[Cloud], Cloud] | None = None
-    outbox: Callable[[Outbox], Outbox] | None = None
+    outbox: Callable[[Outbox], Any] | None = None
     driver: Callable[[Driver], Driver] | None = None
+    clock: type[SimClock] = SimClock
+    plan: Callable[[Plan], Plan] | None = None
     synchronous: str = "full"
 
 
@@ -79,10 +84,13 @@ class Life:
         self._stores: list[SimStore] = []
         self._stop = asyncio.Event()
         self._thread = SimThread(world.card, world.committed)
-        frame = replace(frame_of(world.applied.plan.site), synchronous=world.flaw.synchronous)
+        applied = world.applied
+        if world.flaw.plan is not None:
+            applied = replace(applied, plan=world.flaw.plan(applied.plan))
+        frame = replace(frame_of(applied.plan.site), synchronous=world.flaw.synchronous)
         build = Build(_make, frame, self._store, lambda: self._thread)
         opens_for(self)
-        self.gateway = Gateway(world.applied, world.folder, world.folder, world.clock, build)
+        self.gateway = Gateway(applied, world.folder, world.folder, world.clock, build)
         self.gateway.vitals = SoundBoard(world.folder, world.clock)
 
     def driver(self, name: str) -> Driver:
@@ -158,7 +166,11 @@ class Life:
         while True:
             self.gateway.vitals.look()
             self.gateway.health.look(self.gateway.surroundings())
-            self._world.looked(progress.stuck())
+            stuck = progress.stuck()
+            if stuck:  # as after a sleep of the machine: the watchdog is fed a little later
+                await asyncio.sleep(STUCK_S)
+                stuck = progress.stuck()
+            self._world.looked(stuck)
             await asyncio.sleep(LOOK_S)
 
     def _spoil(self) -> None:

@@ -119,6 +119,7 @@ class Driving:
             urgent=dice.random() < wire.urgent,
             at=sink.now(),
             true_ns=self.clock.true_ns,
+            ran_ns=self.clock.ran_ns,
             life=self.life,
         )
         self.ledger.serve(served)

@@ -14,6 +14,7 @@ from agent.driver import Driver
 from agent.plan import Json
 from agent.secret import Secret
 from tests.simulation.clock import SimClock
+from tests.simulation.kinds import Kind
 from tests.simulation.plant import HIGHEST, Wire
 
 GATEWAY = "simulated-01"
@@ -60,14 +61,14 @@ def wires(dice: random.Random, pace: float) -> list[Wire]:
 
 
 def applied(
-    plant: Mapping[str, Wire], every_s: Mapping[str, float], may_lose_s: float, buffer_bytes: int
+    plant: Mapping[str, Wire], every_s: Mapping[str, float], may_lose_s: float, kind: Kind
 ) -> Applied:
     """A plan for these wires and destinations."""
     here = f"{__name__}:"
     running = plan.Plan(
         format=plan.FORMAT,
         origin=plan.Origin("simulation", {}),
-        site=plan.Site("Simulated", GATEWAY, "UTC", buffer_bytes, may_lose_s),
+        site=plan.Site("Simulated", GATEWAY, "UTC", kind.buffer_bytes, may_lose_s),
         devices={
             device: plan.Device(
                 device, "simulated", wire.name, "", seconds, enabled=True, points=_points(seconds)
@@ -81,7 +82,13 @@ def applied(
         },
         destinations={
             name: plan.Destination(
-                name, "http", here + "open_cloud", seconds, keep_offline_s=None, spec={"name": name}
+                name,
+                "http",
+                here + "open_cloud",
+                seconds,
+                keep_offline_s=kind.keep_offline_s.get(name),
+                spec={"name": name},
+                allows=kind.allows.get(name, plan.Allowance()),
             )
             for name, seconds in every_s.items()
         },

@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.simulation.world import Scenario, simulate
+from tests.simulation.running import simulate
+from tests.simulation.world import Scenario
 
 DAYS = 4.0
-PACE = 2.0  # half as many samples a day: what is tested is what happens between them
+PACE = 3.0  # a third of the samples a day: what is tested is what happens between them
 SEEDS = range(1, 10)
 
 

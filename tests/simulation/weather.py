@@ -25,6 +25,7 @@ class Blow(StrEnum):
 
 
 LIES_NS = (-400 * DAY_NS, 20 * 365 * DAY_NS, -HOUR_NS, HOUR_NS, -1_000_000_000, 90_000_000_000)
+SLEEPS_S = (5.0, 70.0, 1200.0, 9 * 3600.0)  # how long a machine is suspended
 SPELLS_S = (20.0, 90.0, 600.0, 3600.0, 6 * 3600.0)  # how long a fault lasts, about
 
 
@@ -108,8 +109,9 @@ class Weather:
             self._hit_process,
             self._hit_card,
             self._hit_clock,
+            self._hit_machine,
         )
-        self.dice.choices(kinds, (10, 6, 5, 3, 3))[0]()
+        self.dice.choices(kinds, (10, 6, 5, 3, 3, 2))[0]()
 
     def _spell_s(self) -> float:
         return self.dice.choice(SPELLS_S) * self.dice.uniform(0.5, 1.5)
@@ -145,6 +147,14 @@ class Weather:
         self.say(f"clock {lie_ns / 1e9:.0f} s off")
         self.clock.show(lie_ns, vouched=self.dice.random() < 0.7)
         self._later("clock", self._spell_s(), self.clock_is_right)
+
+    def _hit_machine(self) -> None:
+        self.machine_sleeps(self.dice.choice(SLEEPS_S) * self.dice.uniform(0.5, 1.5))
+
+    def machine_sleeps(self, seconds: float) -> None:
+        """Suspended, and awake again: no timer of the process knows of it."""
+        self.say(f"the machine slept for {seconds:.0f} s")
+        self.clock.sleep(seconds)
 
     def wire_turns(self, wire: Wire, trouble: Trouble) -> None:
         name = f"wire {wire.name}"

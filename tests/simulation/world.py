@@ -3,35 +3,31 @@
 import asyncio
 import contextlib
 import random
-import shutil
-import tempfile
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from agent.cloud import Limits
+from agent.daemon.buffer.facts import Loss
 from tests.simulation.card import Card
-from tests.simulation.clock import SimClock
 from tests.simulation.cloud import SimCloud
 from tests.simulation.honesty import Honesty
+from tests.simulation.kinds import Kind, drawn
 from tests.simulation.ledger import Ledger
 from tests.simulation.life import SOUND, Flaw, Life
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.oracle import Oracle
+from tests.simulation.policies import Policies
 from tests.simulation.site import another, applied, wires
-from tests.simulation.view import view
+from tests.simulation.view import View, view
 from tests.simulation.weather import Blow, Weather
 
 DAY_S = 86_400.0
 BACK_OFF_S = 300.0  # the longest of the uplink and of the supervisor
 WISH_S = 3600.0  # the longest Retry-After that is honoured
 LIVENESS_S = 60.0
-BUFFER_BYTES = 64 << 20  # never full: what thinning takes out of a sample is judged elsewhere
 STOP_S = 30.0  # SIGTERM to the end, with everything committed
-MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs, wanted for speed
 RESTART_S = (1.0, 20.0)
 DARK_S = (3.0, 60.0, 3600.0, 30 * 3600.0)
 
@@ -42,6 +38,7 @@ class Scenario:
 
     Attributes:
         pace: how much slower than usual everything is read (less work for a simulated day).
+        kind: of gateway; None: by chance.
         script: what happens at which second; for what chance has found once.
     """
 
@@ -50,16 +47,8 @@ class Scenario:
     faults_a_day: float = 40.0
     pace: float = 1.0
     flaw: Flaw = SOUND
+    kind: Kind | None = None
     script: Sequence[tuple[float, Callable[["World"], None]]] = ()
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of it."""
-
-    findings: list[str]
-    said: list[str]
-    counts: dict[str, int] = field(default_factory=dict)
 
 
 class World:
@@ -71,10 +60,12 @@ class World:
         self.folder = folder
         self.flaw = scenario.flaw
         self.may_lose_s = dice.choice((0.0, 0.3, 1.0, 1.0, 5.0))
-        self.clock = SimClock(loop.time)
+        self.clock = self.flaw.clock(loop.time)
         self.card = Card(another(dice))
         self.ledger = Ledger(("deduplicates", "platform"))
         self.oracle = Oracle(self.ledger, self.clock)
+        self.kind = scenario.kind or drawn(random.Random(f"kind {scenario.seed}"))  # noqa: S311 - a seed replays
+        self.policies = Policies(self.oracle, self.kind)
         self.wires = {wire.name: wire for wire in wires(dice, scenario.pace)}
         limits = {
             "deduplicates": Limits(records=dice.choice((20, 200, 1000))),
@@ -82,22 +73,20 @@ class World:
                 records=50, readings=150, interval_s=1.0, trusted_time=True, deduplicates=False
             ),
         }
-        told, acked = self.oracle.told, self.oracle.acknowledged
+        judges = self.oracle, self.policies
         self.clouds = {
-            name: SimCloud(name, limit, another(dice), told, acked)
-            for name, limit in limits.items()
+            name: SimCloud(name, limit, another(dice), judges) for name, limit in limits.items()
         }
         every_s = {"deduplicates": dice.choice((5.0, 30.0)), "platform": 10.0}
-        self.applied = applied(self.wires, every_s, self.may_lose_s, BUFFER_BYTES)
+        weather, self._dice = another(dice), another(dice)
+        self.applied = applied(self.wires, every_s, self.may_lose_s, self.kind)
         parts = self.clock, self.card, self.wires, self.clouds
-        self.weather = Weather(another(dice), *parts, scenario.faults_a_day, self.strike)
+        self.weather = Weather(weather, *parts, scenario.faults_a_day, self.strike)
         self.honesty = Honesty(self.weather, self.oracle)
         self.committed = self.oracle.committed
         self.life: Life | None = None
-        self.lives = 0
-        self.gone_readings = self.gone_before = 0
+        self.lives = self.gone_readings = self.gone_before = 0
         self._blows: asyncio.Queue[Blow] = asyncio.Queue()
-        self._dice = another(dice)
 
     async def run(self) -> None:
         """Until the days are over, or enough is wrong."""
@@ -112,6 +101,11 @@ class World:
             await asyncio.wait({calendar, enough}, return_when=asyncio.FIRST_COMPLETED)
             for part in (*parts, calendar, enough):
                 part.cancel()
+
+    def in_circles(self) -> None:
+        """A real daemon would keep a processor busy for ever."""
+        self.oracle.wrong("something runs in circles")
+        self.oracle.enough.set()
 
     def looked(self, stuck: str | None) -> None:
         if self.life is None:
@@ -154,6 +148,7 @@ class World:
         """How long a backlog takes to its destination."""
         return max(
             len(self.ledger.open[cloud.name]) / cloud.limits.records * (cloud.limits.interval_s + 2)
+            + self.policies.drains_s(cloud, len(self.ledger.open[cloud.name]))
             for cloud in self.clouds.values()
         )
 
@@ -164,6 +159,7 @@ class World:
                 key
                 for key in waiting
                 if key not in self.clouds[name].refused
+                and not self.policies.may_expire(name, key)
                 and (self.ledger.served[key].committed_s or 0.0) < now_s - LIVENESS_S
             ]
             if late:
@@ -216,6 +212,10 @@ class World:
         if blow is Blow.STOP and life.running:
             await self._stop(life, process)
             return
+        self.oracle.excused.add(Loss.UNCLEAN_STOP)
+        self.policies.died()
+        if blow is Blow.CUT:
+            self.clock.go_dark()
         cut = blow is Blow.CUT and self.flaw.synchronous != "full"
         started = life.running
         since_s = life.kill(finish=self._dice.random() < 0.5, synced_only=cut)
@@ -224,13 +224,14 @@ class World:
         self.gone_readings += self.oracle.died(since_s, self.may_lose_s)
         if (self.folder / "buffer" / "buffer.db").exists():
             found = view(self.folder)
-            self.oracle.on_card(found, self.clouds)
+            self._look_at(found)
             if started:
                 self.oracle.admitted(found, self.gone_before)
 
     async def _stop(self, life: Life, process: asyncio.Task[None]) -> None:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
+        self.policies.died()
         stalls = self.card.broken or self.card.stall_s or self.card.errs
         life.stop()
         await asyncio.wait({process})
@@ -239,10 +240,16 @@ class World:
         if self.card.broken:
             self.oracle.died(began_s, self.may_lose_s + STOP_S)
         found = view(self.folder)
-        self.oracle.on_card(found, self.clouds)
+        self._look_at(found)
         if self.card.broken:
             return  # its sums are those of what it took
         self.oracle.accounts(found, self.clouds)
+
+    def _look_at(self, found: View) -> None:
+        self.oracle.on_card(found, self.clouds)
+        if self.card.errors:
+            self.oracle.excused |= {Loss.RAM_LOST, Loss.RAM_OVERFLOW}
+        self.policies.causes(found)
 
     async def _until_stopped(self) -> None:
         """A clean end, and the last judgement."""
@@ -252,43 +259,3 @@ class World:
         self.strike(Blow.STOP)
         while self.lives == number and self.life is not None:
             await asyncio.sleep(0.1)
-
-
-def simulate(scenario: Scenario) -> Outcome:
-    """Run one seed from beginning to end; the same seed ends the same way."""
-    folder = Path(
-        tempfile.mkdtemp(prefix="fieldpost-simulation-", dir=MEMORY if MEMORY.is_dir() else None)
-    )
-    before = random.getstate()
-    random.seed(scenario.seed)
-    structlog.configure(processors=[_drop])
-    try:
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            loop = runner.get_loop()
-            world = World(scenario, folder / "state", loop)  # type: ignore[arg-type]  # our own factory made it
-            loop.set_exception_handler(lambda _, context: world.oracle.wrong(f"lost: {context}"))
-            runner.run(world.run())
-            return _outcome(world)
-    finally:
-        random.setstate(before)
-        structlog.reset_defaults()
-        shutil.rmtree(folder)
-
-
-def _outcome(world: World) -> Outcome:
-    counts = {
-        "lives": world.lives,
-        "boots": len(world.clock.boots),
-        "served": len(world.ledger.served),
-        "committed": world.ledger.committed_samples,
-        "gone": world.gone_readings,
-        "disk errors": world.card.errors,
-        **{f"requests {cloud.name}": cloud.requests for cloud in world.clouds.values()},
-        **{f"delivered {cloud.name}": len(cloud.acked) for cloud in world.clouds.values()},
-        **{f"refused {cloud.name}": len(cloud.refused) for cloud in world.clouds.values()},
-    }
-    return Outcome(world.oracle.findings, world.weather.said, counts)
-
-
-def _drop(_logger: object, _name: str, _event: structlog.typing.EventDict) -> str:
-    raise structlog.DropEvent
