@@ -152,7 +152,13 @@ async def test_a_unit_that_is_always_late_keeps_no_other_one_waiting(bus: Rs485B
     async with running(on(bus, 1, 2)) as sink:
         await sink.until(more(sink, "m1", 2), timeout_s=20)
         await sink.until(more(sink, "m2"), timeout_s=20)
+        await sink.until(lambda: any("behind" in f[2].message for f in sink.faults), timeout_s=20)
     only_truth(sink)
+    name, _, error = next(f for f in sink.faults if "behind" in f[2].message)
+    assert (name, error.reason) == ("m1", Reason.OVERRUN)
+    assert error.message == (
+        "answers behind its timeout of 0.1 s, so it is read only when the line has time for it"
+    )
 
 
 async def test_who_answers_in_anothers_name_is_not_believed_and_keeps_nobody_waiting(
