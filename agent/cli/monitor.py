@@ -84,10 +84,12 @@ class _Watch:
     async def _somehow(self, *, ask: bool) -> None:
         try:
             await self._through_daemon()
-        except (UnavailableError, NotFoundError):
+        except (UnavailableError, NotFoundError) as error:
             if self.seen:
                 raise
-            await self._directly(ask=ask)
+            absent = isinstance(error, UnavailableError)
+            why = "is not running" if absent else f"does not use {self._connection.name}"
+            await self._directly(f"The daemon {why}", ask=ask)
 
     async def _through_daemon(self) -> None:
         client = Client(socket_path(self._session.socket, self._session.state))
@@ -98,16 +100,16 @@ class _Watch:
                 if self._enough(one):
                     return
 
-    async def _directly(self, *, ask: bool) -> None:
+    async def _directly(self, why: str, *, ask: bool) -> None:
         """The port is opened here: to listen, or to ask as the daemon does."""
         place, name = self._connection.place, self._connection.name
         driver = driver_of(self._connection, self._session.config_path.absolute().parent)
         if isinstance(driver, Listens) and not ask and place.startswith("/"):
-            self._session.remark(f"The daemon does not use {name}: listening at {place}.")
+            self._session.remark(f"{why}: listening at {place}.")
             self._session.remark("Nothing is said; --ask reads the devices as the daemon would.")
             await self._each(driver.listen())
         elif isinstance(driver, Monitors):
-            self._session.remark(f"The daemon does not use {name}: reading at {place} directly.")
+            self._session.remark(f"{why}: reading at {place} directly.")
             await self._reading(driver, driver.traffic())
         else:
             message = f"{name} cannot tell what passes on it."

@@ -9,6 +9,7 @@ from agent.cli import known, trial
 from agent.cli.direct import compiled
 from agent.cli.failure import FOUND
 from agent.cli.session import Session
+from agent.cli.spans import LAST_ADDRESS
 from agent.cli.trial import Tried
 from agent.cli.verb import verb
 from agent.cli.wire import Wire, opened, wire
@@ -19,7 +20,6 @@ from agent.plan import Json
 from agent.prepare.kinds import ConnectionKind, ProfileSettings
 from agent.prepare.registry import installed
 
-LAST_ADDRESS = 247
 EXAMPLE = """\
 fieldpost profile test eastron-sdm120
 fieldpost profile test eastron-sdm120 oven-meter

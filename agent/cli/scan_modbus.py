@@ -1,19 +1,19 @@
 """`fieldpost scan modbus`: who is on a line, what it is, and how its block is written."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import asdict, replace
 from typing import TypedDict, Unpack
 
 import click
 
-from agent.cli import adding, resume, sightings
+from agent.cli import adding, resume, sightings, spans
 from agent.cli.duration import Duration
 from agent.cli.failure import INTERRUPTED
 from agent.cli.progress import Pace, Progress
 from agent.cli.resume import Stopped
 from agent.cli.session import Session
+from agent.cli.spans import LAST_ADDRESS
 from agent.cli.trial import Trials
 from agent.cli.verb import verb
 from agent.cli.wire import Daemon, Wire, opened, wire
@@ -23,7 +23,8 @@ from agent.errors import BusyError, NotFoundError, ValidationError
 SERIAL_S, NETWORK_S = 0.15, 0.5
 LATE = 2  # as long again goes by on a wire until a late answer is past
 TALK_S = 0.03  # a question, and the silence around it
-LAST_ADDRESS, EVERYBODY = 247, "1-247"
+EVERYBODY = "1-247"
+KEPT_EVERY = 20  # addresses; a scan of a whole line writes a small file 90 times
 EXAMPLE = """\
 fieldpost scan modbus rs485 --addresses 1-10
 fieldpost scan modbus /dev/ttyUSB0 --lines "9600 8N1,19200 8E1"
@@ -118,7 +119,7 @@ class _Scan:
     def stopped(self) -> None:
         """Say how to go on."""
         self._progress.clear()
-        resume.keep(replace(self._wanted, done=self._done, found=self._found))
+        self._keep()
         name = self._wire.connection.name
         total = self._done + self._left()
         left = self._pace.needs(self._left())
@@ -215,12 +216,18 @@ class _Scan:
     def _note(self, step: Step) -> None:
         self._done = step.done
         self._pace.step()
+        new = step.found is not None and self._is_new(step.found)
+        if step.found or step.done % KEPT_EVERY == 0:
+            self._keep()  # a session that is cut off ends without a word
         found = f"{len(self._devices())} found"
         left = f"about {self._needs()} left"
         text = f"address {step.address}   {step.done} of {step.total}   {found}   {left}"
         self._progress.tell(step.line or self._wire.connection.place, text)
-        if step.found is not None and self._is_new(step.found) and not step.found.refuses:
+        if step.found and new and not step.found.refuses:
             self._show(step.found)
+
+    def _keep(self) -> None:
+        resume.keep(replace(self._wanted, done=self._done, found=self._found))
 
     def _is_new(self, one: Sighting) -> bool:
         """Keep it; whether it was not there before, at another setting."""
@@ -254,11 +261,16 @@ def _wanted(there: Wire, options: Options) -> Stopped:
     """What to ask, or what is left of it."""
     name = there.connection.name
     if options["resume_"]:
+        if options["lines"] or options["address"] or options["addresses"] != EVERYBODY:
+            message = "--resume goes on with what was asked for: leave --lines and addresses away."
+            raise ValidationError(field="resume", reason="not alone", message=message)
         return resume.kept(name)
     assert there.kind.finder is not None  # noqa: S101 -- wires without one are not taken
     usual = there.kind.finder.lines(there.connection.spec)
-    lines = _lines(options["lines"], usual)
-    addresses = [options["address"]] if options["address"] else _addresses(options["addresses"])
+    lines = spans.lines(options["lines"], usual)
+    addresses = (
+        [options["address"]] if options["address"] else spans.addresses(options["addresses"])
+    )
     timeout_s = options["timeout"] or (SERIAL_S if usual[0] else NETWORK_S)
     return Stopped(name, lines, addresses, timeout_s)
 
@@ -266,29 +278,3 @@ def _wanted(there: Wire, options: Options) -> Stopped:
 def _own(there: Wire) -> str:
     finder = there.kind.finder
     return finder.lines(there.connection.spec)[0] if finder else ""
-
-
-def _lines(written: str | None, usual: Sequence[str]) -> Sequence[str]:
-    if written is None:
-        return usual
-    if written == "own":
-        return usual[:1]
-    wanted = dict.fromkeys(" ".join(part.upper().split()) for part in written.split(","))
-    return sorted(
-        wanted, key=lambda line: line != usual[0]
-    )  # who answers to several is shown there
-
-
-def _addresses(written: str) -> list[int]:
-    """`1-10` or `1,5,20-30` → each of them."""
-    found: list[int] = []
-    for part in written.split(","):
-        first, _, last = part.strip().partition("-")
-        if not first.isdecimal() or not (last or first).isdecimal():
-            found = []
-            break
-        found += range(int(first), int(last or first) + 1)
-    if not found or not all(1 <= address <= LAST_ADDRESS for address in found):
-        message = f"'{written}' are no Modbus addresses: write 1-10 or 1,5,20-30, up to 247"
-        raise ValidationError(field="addresses", reason="malformed", message=message)
-    return found

@@ -44,7 +44,7 @@ def encoded(unit: Unit, field: Field, value: Value) -> Encoded:
         raise NotWritableError(message)
     number = _number(field.point, how, value)
     _within(unit, field.point, number)
-    return _registers(field, (number - how.offset) / how.scale)
+    return _registers(field, (number - how.offset) / how.scale, how.scale)
 
 
 def _switch(point: str, value: Value) -> bool:
@@ -93,7 +93,7 @@ def _whole(point: str, value: Value) -> int:
     return int(number)
 
 
-def _registers(field: Field, raw: float) -> bytes:
+def _registers(field: Field, raw: float, step: float) -> bytes:
     sign = "<" if field.order in LITTLE else ">"
     try:
         if field.code in "efd":
@@ -101,10 +101,10 @@ def _registers(field: Field, raw: float) -> bytes:
         else:
             whole = round(raw)
             if abs(raw - whole) > CLOSE * max(1.0, abs(raw)):
-                reason = "finer than the device can hold"
-                raise ValidationError(field.point, reason)
+                message = f"{field.point}: the device holds steps of {step:g}; nothing was written"
+                raise ValidationError(field.point, "too fine", message)
             data = struct.pack(sign + field.code, whole)
     except (struct.error, OverflowError) as error:
-        reason = "does not fit into its registers"
-        raise ValidationError(field.point, reason) from error
+        message = f"{field.point}: more than its registers hold; nothing was written"
+        raise ValidationError(field.point, "too large", message) from error
     return swapped(data) if field.order in SWAPPED else data

@@ -107,6 +107,8 @@ def _raw(table: Table, data: bytes) -> str:
 
 def _value(name: str, value: Value, unit: str | None) -> str:
     shown = f"{value:.7g}" if isinstance(value, float) else str(value)
+    if isinstance(value, bool):
+        shown = "yes" if value else "no"
     return f"{name} {shown} {unit}" if unit else f"{name} {shown}"
 
 

@@ -189,6 +189,20 @@ def test_a_stopped_scan_goes_on_where_it_was(site: Site) -> None:
     assert site("scan", "modbus", "rs485", "--resume").returncode == 2
 
 
+def test_a_scan_whose_session_was_cut_off_goes_on_too(site: Site) -> None:
+    scan = [*site.command, "scan", "modbus", "rs485", "--lines", "own", "--addresses", "2-9"]
+    with subprocess.Popen(
+        scan, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=site.environment
+    ) as cut:
+        assert cut.stdout
+        assert "bench-two" in cut.stdout.readline()
+        cut.kill()
+    other = site("scan", "modbus", "rs485", "--resume", "--addresses", "1-3")
+    assert (other.returncode, "leave --lines and addresses away" in other.stderr) == (2, True)
+    said = site("scan", "modbus", "rs485", "--resume")
+    assert [line.split()[0] for line in said.stdout.splitlines()[::2]] == ["2", "5"]
+
+
 def test_a_line_that_is_read_is_left_alone_unless_told(site: Site) -> None:
     with daemon(site) as client:
         refused = site("scan", "modbus", "rs485", "--addresses", "1-10")
@@ -232,6 +246,15 @@ def test_a_profile_is_tried_on_a_device_while_the_daemon_reads_it(site: Site) ->
     assert f"`line:` {BAUD} 8N1" in silent.stderr
     wrong = site("profile", "test", "bench-five", "300@rs485")
     assert (wrong.returncode, "no Modbus address" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("lines", ["9600", "19200 8X1", "own,9600 8N1"])
+def test_line_settings_that_are_none_are_refused_before_anybody_is_asked(
+    site: Site, lines: str
+) -> None:
+    said = site("scan", "modbus", "rs485", "--address", "2", "--lines", lines)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "are no line settings" in said.stderr
 
 
 def test_a_probe_that_leads_nowhere_says_what_to_do_next(site: Site) -> None:

@@ -112,6 +112,21 @@ async def test_what_may_not_be_written_never_reaches_the_wire(
     assert ear[0].asked == []
 
 
+@pytest.mark.parametrize(
+    ("point", "value", "told"),
+    [
+        ("setpoint", 20.05, "setpoint: the device holds steps of 0.1; nothing was written"),
+        ("mode", 65536, "mode: more than its registers hold; nothing was written"),
+    ],
+)
+async def test_a_value_that_does_not_fit_says_what_would(
+    driver: ModbusDriver, point: str, value: float, told: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        await driver.write("valve", point, value)
+    assert caught.value.message == told
+
+
 async def test_a_text_of_the_profile_can_be_written() -> None:
     points = plant.points("mode: holding 30 uint16 write=true")
     points["mode"]["values"] = {"0": "off", "2": "auto"}  # type: ignore[assignment]  # a block
