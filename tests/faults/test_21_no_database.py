@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.buffer.parts import HandClock, opened, powers, put, take
+from tests.daemon.buffer.parts import HandClock, drain, opened, powers, put, take
 
 
 @pytest.fixture
@@ -99,3 +99,36 @@ async def test_what_was_damaged_is_set_aside_whole(
     damage(tmp_path)
     async with opened(tmp_path, clock):
         assert len(list((tmp_path / "quarantine").iterdir())) == 1
+
+
+@pytest.mark.parametrize("damage", [deleted, emptied], ids=lambda f: f.__name__)
+async def test_of_a_deleted_store_no_more_is_lost_than_waited_in_it(
+    tmp_path: Path, clock: HandClock, damage: Callable[[Path], None]
+) -> None:
+    async with opened(tmp_path, clock) as buffer:
+        await put(buffer, clock, *range(300))
+        await drain(buffer.outbox("cloud"))
+        await put(buffer, clock, *range(20))
+    damage(tmp_path)
+    async with opened(tmp_path, clock) as buffer:
+        assert buffer.facts().destinations["cloud"].lost_by_reason == {"rolled_back": 20}
+
+
+async def test_the_bound_of_a_store_that_was_deleted_while_it_ran_has_the_last_minute(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    home = tmp_path / "run"
+    async with opened(home, clock) as buffer:
+        for number in range(300):
+            await put(buffer, clock, number)
+        await drain(buffer.outbox("cloud"))
+        clock.tick(61)
+        await put(buffer, clock, 300)  # the witness is written with it
+        for number in range(30):
+            await put(buffer, clock, number)
+        shutil.copytree(home, tmp_path / "cut")
+    deleted(tmp_path / "cut")
+    async with opened(tmp_path / "cut", clock) as buffer:
+        lost = buffer.facts().destinations["cloud"].lost_by_reason
+    assert set(lost) == {"rolled_back"}
+    assert 31 <= lost["rolled_back"] <= 1 + 61

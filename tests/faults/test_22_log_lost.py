@@ -24,6 +24,8 @@ async def test_a_lost_write_ahead_log_begins_a_new_epoch(tmp_path: Path, clock: 
         records = await take(buffer.outbox("cloud"))
         assert records[-1].values["power"] == "after"
         assert records[-1].epoch != first
+        lost = buffer.facts().destinations["cloud"].lost_by_reason
+    assert lost["rolled_back"] >= 3 - (len(records) - 1)
 
 
 async def test_an_unclean_stop_is_entered_with_its_bound(tmp_path: Path, clock: HandClock) -> None:

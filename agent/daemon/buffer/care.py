@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from agent.daemon.buffer import rows
 from agent.daemon.buffer.ballast import Ballast
 from agent.daemon.buffer.database import PAGE_BYTES, Database, Frame
 from agent.daemon.buffer.noting import RamNote
@@ -28,6 +29,7 @@ class Care:
         self._witness = WitnessFile(home / "witness")
         self._log = home / "buffer" / "buffer.db-wal"
         self._witness_at_ns = 0
+        self._vouched_fullest = 0
         self._quarantine = Quarantine(home)
         self._frame = frame
         self._db = db
@@ -47,25 +49,42 @@ class Care:
         """The witness, unless its store lies in quarantine: what that lost, salvage counts."""
         return None if witness and self._quarantine.holds(witness) else witness
 
-    def vouch(self, now: Instant, *, clean: bool) -> None:
+    def vouch(self, now: Instant, *, clean: bool, more: bool = True) -> None:
         """Write down what the store contains at least.
+
+        Args:
+            now: this moment.
+            clean: everything that was accepted is on the card.
+            more: readings are committed from here on, until it is written again.
 
         Raises:
             OSError: the disk does not take it.
         """
         tables = self._tables
+        windows = WITNESS_NS // 1_000_000 // self._frame.window_ms + 1
         self._witness_at_ns = now.mono_ns + WITNESS_NS
+        self._vouched_fullest = tables.meta.fullest
         self._witness.write(
             Witness(
                 epoch=tables.lives.current.epoch,
                 next=tables.accepted.samples + 1,
                 readings=tables.accepted.readings,
-                running_ns=tables.eras.running_ns(now),
                 starts=tables.meta.starts,
                 clean=clean,
+                held=self._held(),
+                soon=windows * tables.meta.fullest if more else 0,
                 hardware=self._frame.hardware,
             )
         )
+
+    def refuge(self, order: Order, error: BrokenError) -> Refuge:
+        """Go on in RAM, and write down what the card has: no more comes to it for now."""
+        with suppress(OSError):
+            self.vouch(order.now, clean=False, more=False)
+        self._witness_at_ns = 0
+        refuge = Refuge(self._db, self._tables, order, error)
+        self.note.write(refuge.held)
+        return refuge
 
     def after_commit(self, now: Instant) -> None:
         """Checkpoint, witness, ballast: what fails here does not undo the commit.
@@ -74,7 +93,8 @@ class Care:
             sqlite3.Error, OSError: the disk answered with an error.
         """
         self._db.checkpoint_when_due()
-        if now.mono_ns >= self._witness_at_ns:
+        busier = self._tables.meta.fullest > 2 * self._vouched_fullest
+        if now.mono_ns >= self._witness_at_ns or busier:
             self.vouch(now, clean=False)
             self.ballast.restore()
 
@@ -107,3 +127,10 @@ class Care:
             if kind_of(error) is not Trouble.FULL or not self.ballast.drop():
                 raise
             refuge.make_room(now)
+
+    def _held(self) -> int | None:
+        """What the slowest destination waits for, at most; None where that cannot be read."""
+        with suppress(sqlite3.Error):
+            answered = [c.answered.readings for c in rows.cursors(self._db) if c.configured]
+            return self._tables.accepted.readings - min(answered, default=0)
+        return None

@@ -81,7 +81,7 @@ def judged(witness: Witness | None, tables: Tables, frame: Frame, *, had_wal: bo
     if not known and tables.accepted.samples:
         message = "it is not the store this gateway wrote"
         raise Unusable(message)
-    _judge_numbers(judgement, witness, tables, known=known)
+    _judge_numbers(judgement, witness, tables, known=known, had_wal=had_wal)
     if known and not witness.clean:
         judgement.suspicious = True
         judgement.reasons.append((Loss.UNCLEAN_STOP, Count(0, tables.fullest(frame.window_ms))))
@@ -94,15 +94,29 @@ def judged(witness: Witness | None, tables: Tables, frame: Frame, *, had_wal: bo
     return judgement
 
 
-def _judge_numbers(judgement: Judgement, witness: Witness, tables: Tables, *, known: bool) -> None:
-    missing = Count(
-        witness.next - 1 - tables.accepted.samples, witness.readings - tables.accepted.readings
-    )
-    if missing.samples <= 0:
-        return
-    judgement.reasons.append((Loss.ROLLED_BACK, Count(missing.samples, max(0, missing.readings))))
-    if known:
+def _judge_numbers(
+    judgement: Judgement, witness: Witness, tables: Tables, *, known: bool, had_wal: bool
+) -> None:
+    """What the witness knows of and the store does not hold, as far as it waited for anybody."""
+    samples = witness.next - 1 - tables.accepted.samples
+    older = samples > 0
+    if known and older:
         judgement.new_life = "it is older than it should be"
+    if not older and (had_wal or witness.clean or not known):
+        return
+    readings = max(0, witness.readings - tables.accepted.readings) if older else 0
+    if witness.held is not None:
+        readings = min(readings, witness.held)
+    if not witness.clean:
+        readings += witness.soon
+    if readings:
+        count = Count(max(0, min(samples, readings)), readings)
+        judgement.reasons.append((Loss.ROLLED_BACK, count))
+    if not known:
+        judgement.news.append(
+            "The store was deleted, and a new one begins;"
+            f" at most {readings} readings that waited in it are gone."
+        )
 
 
 def check(db: Database, tables: Tables) -> None:

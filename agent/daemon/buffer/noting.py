@@ -32,7 +32,7 @@ class RamNote:
             exact: nothing more will come.
         """
         with suppress(OSError):
-            self._file.write(Witness(NOBODY, held.samples + 1, held.readings, 0, 0, exact))
+            self._file.write(Witness(NOBODY, held.samples + 1, held.readings, 0, exact))
 
     def lost(self, fullest: Callable[[int], int], window_ms: int) -> Count | None:
         """What went with RAM at most; None where nothing did.

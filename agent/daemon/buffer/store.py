@@ -100,8 +100,7 @@ class Store:
         try:
             return self._durable(order)
         except BrokenError as error:
-            self._refuge = Refuge(self._db, self._tables, order, error)
-            self._care.note.write(self._refuge.held)
+            self._refuge = self._care.refuge(order, error)
             return self._refuge.begin()
 
     def read(self, ask: Ask) -> Found:

@@ -3,8 +3,10 @@
 128 bytes, two slots of 64, each with a CRC-32; the slot with the higher generation counts. It is a
 lower bound, never the truth: it tells a lost WAL, an old copy and a cloned card from a good store.
 
-A slot: generation, starts, flags (bit 0: clean) as u32; next number, readings accepted, running
-nanoseconds as u64; hardware id, 8 bytes; epoch, 16 bytes; CRC-32 of all that.
+A slot: generation, starts, flags (bit 0: clean; bit 1: what waits is told) as u32; next number,
+readings accepted as u64; readings that wait, readings that may come before the next look as u32;
+hardware id, 8 bytes; epoch, 16 bytes; CRC-32 of all that. Until 0.1 there was a time in place of
+what waits, and bit 1 was 0.
 """
 
 import hashlib
@@ -15,9 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-SLOT = struct.Struct("<IIIQQQ8s16s")
+SLOT = struct.Struct("<IIIQQII8s16s")
 SLOT_BYTES = 64
-CLEAN = 1
+CLEAN, TOLD = 1, 2
+MOST = (1 << 32) - 1
 UNKNOWN = bytes(8)
 # the board's own serial number; a machine-id would be copied with the card
 BOARD = (
@@ -34,15 +37,18 @@ class Witness:
     Attributes:
         next: the next number; everything below was committed.
         readings: how many readings the store had accepted.
+        held: how many of them waited for a destination at most; None: nobody noted that.
+        soon: how many more may have come before the next one was due.
         hardware: of the board, hashed; zeros where it has no serial number.
     """
 
     epoch: str
     next: int
     readings: int
-    running_ns: int
     starts: int
     clean: bool
+    held: int | None = None
+    soon: int = 0
     hardware: bytes = UNKNOWN
     generation: int = 0
 
@@ -111,10 +117,11 @@ def _packed(witness: Witness) -> bytes:
     slot = SLOT.pack(
         witness.generation,
         witness.starts,
-        CLEAN if witness.clean else 0,
+        CLEAN * witness.clean | TOLD * (witness.held is not None),
         witness.next,
         witness.readings,
-        witness.running_ns,
+        min(witness.held or 0, MOST),
+        min(witness.soon, MOST),
         witness.hardware,
         bytes.fromhex(witness.epoch),
     )
@@ -125,14 +132,16 @@ def _unpacked(slot: bytes) -> Witness | None:
     body, crc = slot[: SLOT.size], slot[SLOT.size :]
     if len(slot) != SLOT_BYTES or struct.pack("<I", zlib.crc32(body)) != crc:
         return None
-    generation, starts, flags, following, readings, running_ns, hardware, epoch = SLOT.unpack(body)
+    generation, starts, flags, following, readings, held, soon, hardware, epoch = SLOT.unpack(body)
+    told = bool(flags & TOLD)
     return Witness(
         epoch=epoch.hex(),
         next=following,
         readings=readings,
-        running_ns=running_ns,
         starts=starts,
         clean=bool(flags & CLEAN),
+        held=held if told else None,
+        soon=soon if told else 0,
         hardware=hardware,
         generation=generation,
     )
