@@ -6,11 +6,13 @@ cycle   the store itself, on the thread that owns it, at 10, 100 and 1000 readin
         of ten, at 1000 of a hundred): number, pack and write them, cursor forward, delivered chunks
         out, all in one durable commit; delivery lags two commits behind. In compressed time: no
         waiting in between. Goal at 100 and more a commit: at most 2 us of CPU per reading.
+paced   the same as the daemon has it done, were it a commit a second: the cursor with every tenth
+        commit, deletes with every sixtieth, which costs the card less.
 commit  the same samples through the whole buffer: put by the event loop, written by the thread,
         taken and settled by the event loop before the next; cursors and deletes when they are due,
         as in the daemon. Goals: at 1000 at most 16 bytes of page cache dirtied per reading; at 10
         at most 12.5 kB a commit.
-        Stretches of both alternate with the floor: the same samples as JSON in one row and one
+        Stretches of all three alternate with the floor: the same samples as JSON in one row and one
         durable commit, on the same thread, with nothing promised.
 drain   a backlog of 200,000 readings, taken in batches of 1000 records and settled as fast as the
         store can: readings a second, and the memory it took. Goal: at least 50,000.
@@ -50,6 +52,7 @@ POINTS = {10: 10, 100: 10, 1000: 100}  # of a sample, by readings in a commit
 BACKLOG = 200_000
 STRETCH = 20  # commits between turns
 CHECKPOINT_COMMITS = 100
+PACES = {"cycle": (1, 1), "paced": (10, 60)}  # commits from cursor to cursor, delete to delete
 LAG = 2  # commits that delivery is behind, as it is when the cloud is there
 NAME = "cloud"
 CLOCK = SystemClock()
@@ -151,24 +154,32 @@ async def deliver(buffer: Buffer) -> int:
 
 
 class Cycle:
-    """One commit after the other on an open store, each with a cursor and a delete.
+    """One commit after the other on an open store.
 
     Args:
         cursor: where the one destination is.
         accepted: the highest number that was given out.
+        pace: a cursor with every so manieth commit, deletes with every so manieth.
     """
 
-    def __init__(self, store: Store, cursor: Cursor, accepted: int) -> None:
+    def __init__(self, store: Store, cursor: Cursor, accepted: int, pace: tuple[int, int]) -> None:
         self._store = store
         self._cursor = cursor
         self._ends = [accepted] * LAG
+        self._pace = pace
+        self._commits = 0
 
     async def commit(self, samples: list[Sample]) -> None:
         """New chunk in, cursor forward, what is delivered out."""
+        self._commits += 1
+        cursors, deletes = (self._commits % every == 0 for every in self._pace)
         through = self._ends.pop(0)
         self._cursor.settled.add(1, through)
         order = Order(samples, CLOCK.now(), through)
-        order.cursors, order.delete = [self._cursor], [(1, through)]
+        if cursors:
+            order.cursors = [self._cursor]
+        if deletes:
+            order.delete = [(1, through)]
         self._ends.append(self._store.commit(order).accepted.samples)
 
 
@@ -224,16 +235,16 @@ async def drain(buffer: Buffer) -> Row:
     }
 
 
-async def cycle(folder: Path, each: int, commits: int) -> Row:
+async def alone(folder: Path, case: str, each: int, commits: int) -> Row:
     """The store without the buffer around it; the buffer only makes it."""
     buffer = Buffer(folder, SITE, CLOCK, [NAME])
     await buffer.open()
     await buffer.close()
     store = Store(folder, frame_of(SITE))
     opened = store.open(CLOCK.now(), [NAME])
-    work = Cycle(store, opened.cursors[0], opened.accepted.samples)
+    work = Cycle(store, opened.cursors[0], opened.accepted.samples, PACES[case])
     try:
-        return await measured("cycle", each, commits, Floor(folder / "floor.db"), work.commit)
+        return await measured(case, each, commits, Floor(folder / "floor.db"), work.commit)
     finally:
         store.close(CLOCK.now())
 
@@ -258,8 +269,8 @@ async def whole(folder: Path, case: str, each: int, commits: int) -> Row:
 async def one(folder: Path, case: str, commits: int) -> Row:
     """One case in a fresh store."""
     name, _, each = case.partition("-")
-    if name == "cycle":
-        return await cycle(folder, int(each), commits)
+    if name in PACES:
+        return await alone(folder, name, int(each), commits)
     return await whole(folder, name, int(each or 0), commits)
 
 
@@ -279,7 +290,7 @@ def main() -> int:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return 0
-    cases = [f"{name}-{each}" for each in POINTS for name in ("cycle", "commit")] + ["drain"]
+    cases = [f"{name}-{each}" for each in POINTS for name in (*PACES, "commit")] + ["drain"]
     rows = [_child(case, wanted) for _ in range(wanted.rounds) for case in cases]
     kit.say("medians\n" + medians(rows, ["case", "readings"]))
     return 0

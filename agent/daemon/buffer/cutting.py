@@ -15,8 +15,9 @@ VALUE_BYTES = 16
 def size_of(values: Collection[Value]) -> int:
     """About how many bytes a sample takes before it is packed."""
     size = SAMPLE_BYTES + VALUE_BYTES * len(values)
-    if str in set(map(type, values)):
-        size += sum(len(value) for value in values if isinstance(value, str))
+    for value in values:
+        if type(value) is str:
+            size += len(value)
     return size
 
 
