@@ -7,11 +7,12 @@ from tests.simulation.events import lived
 from tests.simulation.running import simulate
 from tests.simulation.world import Scenario
 
+pytestmark = pytest.mark.timeout(300)
+
 SEEDS = range(1, 7)  # until one catches it; the first often does
 STORM = 150.0  # faults a day
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", BUILDS)
 def test_a_bad_build_is_caught(name: str) -> None:
     bad = BUILDS[name]

@@ -15,7 +15,7 @@ from tests.simulation.events import (
 )
 from tests.simulation.weather import Blow
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(300)
 
 SINCE_1970_NS = 1_800_000_000_000_000_000
 

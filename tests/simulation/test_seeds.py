@@ -5,13 +5,14 @@ import pytest
 from tests.simulation.running import simulate
 from tests.simulation.world import Scenario
 
+pytestmark = pytest.mark.timeout(300)
+
 DAYS = 4.0
 PACE = 3.0  # a third of the samples a day: what is tested is what happens between them
 SEEDS = range(1, 10)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_promise_holds_whatever_happens(seed: int) -> None:
     outcome = simulate(Scenario(seed, DAYS, pace=PACE))
