@@ -27,16 +27,18 @@ def block(there: Wire, one: Sighting) -> list[str]:
     lines = []
     if there.settings:
         settings = there.settings | ({"line": one.line} if one.line else {})
-        lines = ["To read it, write below `connections:`", f"  {UNNAMED}:"]
+        lines = [f"To read address {one.address}, write below `connections:`", f"  {UNNAMED}:"]
         lines += [f"    {key}: {value}" for key, value in settings.items()]
     lines += [
-        "and below `devices:`" if lines else "To read it, write below `devices:`",
+        "and below `devices:`"
+        if lines
+        else f"To read address {one.address}, write below `devices:`",
         "  NAME:",
         f"    profile: {profile}",
         f"    via: {via}",
         f"    address: {one.address}",
     ]
-    more = "" if one.profiles else " --profile ..."
+    more = "" if one.sure else f" --profile {one.profiles[0] if one.profiles else '...'}"
     add = f"fieldpost scan modbus {name} --add NAME --address {one.address}{more}"
     return [*lines, f"or let it be written:  {add}"]
 

@@ -1,7 +1,10 @@
 """How the devices that were found on a line are shown."""
 
-from agent.cli import sightings
+from agent.cli import adding, sightings
+from agent.cli.wire import Wire
 from agent.driver import Sighting
+from agent.plan import Connection
+from drivers.modbus.settings import RTU
 
 LINE = "9600 8N1"
 
@@ -26,6 +29,18 @@ def test_a_guess_names_all_profiles_and_what_speaks_for_them() -> None:
         "                 x",
         "                 perhaps one or two: 50 Hz, 230 V stand where it has them",
     ]
+
+
+def test_what_is_shown_to_be_typed_works_as_it_stands() -> None:
+    wire = Wire(Connection("rs485", "modbus-rtu", "", "/dev/x", {}, ()), RTU, [], {})
+    sure, guess, unknown = (
+        adding.block(wire, Sighting(4, LINE, profiles, sure=sure))
+        for profiles, sure in ((["one"], True), (["one", "two"], False), ([], False))
+    )
+    assert sure[0] == "To read address 4, write below `devices:`"
+    assert sure[-1].endswith("--add NAME --address 4")
+    assert guess[-1].endswith("--add NAME --address 4 --profile one")
+    assert unknown[-1].endswith("--add NAME --address 4 --profile ...")
 
 
 def test_who_answered_at_several_settings_is_told_once() -> None:

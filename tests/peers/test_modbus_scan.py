@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, aclosing
+from typing import ClassVar
 
 import pytest
 
@@ -104,6 +105,33 @@ async def test_a_scan_tries_line_settings_one_after_the_other(bus: Rs485Bus) -> 
         None,
         ("9600 8N1", ["", "38400 8N1"]),
     ]
+
+
+class TwoOfOneAddress:
+    """A twin of a wire with two devices of address 1, set differently, and one of address 2."""
+
+    NAMES: ClassVar = {"9600 8N1": b"pump", "19200 8E1": b"fan"}
+
+    async def ask(self, question: Question) -> bytes:
+        name = self.NAMES.get(question.line)
+        if name is None or (question.unit, question.line) not in {
+            (1, "9600 8N1"), (1, "19200 8E1"), (2, "19200 8E1"),
+        }:  # fmt: skip
+            raise DeviceFault(Reason.NO_ANSWER, "no answer")
+        if question.body[0] == 0x2B:
+            return b"\x2b\x0e\x01\x01\x00\x00\x01\x00" + bytes([len(name)]) + name
+        return bytes([question.body[0] | 0x80, 2])
+
+
+async def test_two_devices_of_one_address_that_are_set_differently_are_two() -> None:
+    steps = await seen(TwoOfOneAddress(), search([1, 2], ["9600 8N1", "19200 8E1", "2400 8E1"]))
+    found = [(s.found.address, s.found.line, s.found.name) for s in steps if s.found]
+    assert found == [
+        (1, "9600 8N1", "pump"),
+        (1, "19200 8E1", "fan"),
+        (2, "19200 8E1", "fan"),
+    ]
+    assert not [s for s in steps if s.found and s.found.also]
 
 
 class Refusing:
