@@ -98,6 +98,8 @@ def full_at(point: ModbusPoint) -> float | None:
     form = point.form or BIT
     if form.kind == "number":
         most = 1 << FULL_BITS[form.code] if form.code in FULL_BITS else 0
+    elif form.kind == "bits" and form.bits:
+        most = 1 << form.bits
     elif form.kind in {"bcd", "decimal"}:
         most = 10 ** (DIGITS_A_REGISTER * form.registers)
     else:

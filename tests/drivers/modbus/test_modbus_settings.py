@@ -276,3 +276,30 @@ def test_where_one_device_alone_frees_too_little_all_are_to_be_read_less_often()
              for name, share in (("big", 1.44), ("busy", 1.01))]  # fmt: skip
     (problem,) = problems(line, parts)
     assert (problem.fix or "").startswith("read each device 4 times less often")
+
+
+@pytest.mark.parametrize(
+    ("point", "full"),
+    [
+        ({"as": "uint8l"}, 256),
+        ({"as": "bits(4-7)"}, 16),
+        ({"as": "uint16"}, 65536),
+        ({"as": "uint16", "scale": "0.1"}, 6553.6),
+        ({"as": "uint16", "offset": "100"}, 65536),  # the way over the end has none
+        ({"as": "uint32"}, 2**32),
+        ({"as": "bcd"}, 10_000),
+        ({"as": "decimal(12)"}, 10**12),
+        ({"as": "int16"}, None),
+        ({"as": "float32"}, None),
+        ({"as": "uint16", "divide_by": "holding 9"}, None),
+        ({"as": "int32", "wraps_at": "1000000"}, 1_000_000),
+    ],
+)
+def test_where_a_counter_is_full_is_known_from_its_registers(
+    point: dict[str, str], full: float | None
+) -> None:
+    points = {"x": {"read": "holding 0", "counter": "yes"} | point}
+    settings = {"profile": "p", "kind": "modbus", "points": points}
+    like = ModbusProfile.model_validate(settings)
+    compiled = plant.on_line("/dev/serial/by-id/x", [plant.device("m", 1, like)])
+    assert compiled.devices["m"].points["x"].wraps_at == full
