@@ -57,12 +57,14 @@ class Receipt:
         refused: index → the destination's own words; judged, never to be sent again unchanged.
         partly: how many of the accepted were stored only partly (warnings).
         shut_out: index → why the account it belongs to is not let in, while others are; kept.
+        known: the highest name that it says it has, as epoch and number; beyond what was sent.
     """
 
     accepted: Collection[int] = ()
     refused: Mapping[int, str] = field(default_factory=dict)
     partly: int = 0
     shut_out: Mapping[int, FieldpostError] = field(default_factory=dict)
+    known: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,7 @@ class Reported:
     refused_reasons: list[str] = field(default_factory=list)
     failures: list[tuple[str, float | None]] = field(default_factory=list)
     beats: list[FieldpostError | None] = field(default_factory=list)
+    doubts: int = 0
     states: list[tuple[ConnectionState, str | None]] = field(default_factory=list)
 
     def delivered(self, destination: str, readings: int, partly: int = 0) -> None:
@@ -140,6 +141,10 @@ class Reported:
     ) -> None:
         del destination
         self.failures.append((error.message, next_try_s))
+
+    def surpassed(self, destination: str) -> None:
+        del destination
+        self.doubts += 1
 
     def beat(self, destination: str, error: FieldpostError | None) -> None:
         del destination

@@ -8,7 +8,8 @@ The document, version 1::
 
 `<gateway>:<epoch>:<seq>` names a record for ever; a repeated one may be dropped. A record whose
 time is not exact says so: `"quality": "estimated"`. The expected answer is 2xx with JSON that
-echoes `epoch`, `first`, `last` and `count`, or `epoch` and `accepted_through`.
+echoes `epoch`, `first`, `last` and `count`, or `epoch` and `accepted_through`. A number there that
+this gateway never gave out means that its store is an old copy: it goes on under other names.
 """
 
 import gzip
@@ -125,7 +126,7 @@ class HttpCloud:
             raise error
         accepted = {first + index for index in self._received(part, answer)}
         self._suspicion.passed(whole=len(part) == len(batch.records))
-        return Receipt(accepted)
+        return Receipt(accepted, known=_known(answer.json(), part))
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -206,3 +207,11 @@ def _echoed(document: Any, records: Sequence[Record]) -> int | None:
         return min(through, records[-1].seq)
     sent = {"first": records[0].seq, "last": records[-1].seq, "count": len(records)}
     return records[-1].seq if sent.items() <= document.items() else None
+
+
+def _known(document: Any, records: Sequence[Record]) -> tuple[str, int] | None:
+    """What it says it has beyond these records."""
+    through = document.get("accepted_through") if isinstance(document, dict) else None
+    if not isinstance(through, int) or through <= records[-1].seq:
+        return None
+    return (records[0].epoch, through) if document.get("epoch") == records[0].epoch else None

@@ -180,7 +180,7 @@ class Desk:
 
     def compose(self, samples: list[Sample]) -> Order:
         """An order for these samples."""
-        return Order(samples, self.clock.now(), self.stock.handed)
+        return Order(samples, self.clock.now(), self.stock.handed, self.stock.renames(self.cursors))
 
     def amend(self, order: Order) -> None:
         """Add everything else the next transaction should hold."""

@@ -78,11 +78,13 @@ class Order:
         rescued: chunks that are put into such a block.
         progress: noted with them.
         delete: numbers that every destination has settled.
+        renames: from this number on, samples go by names that nobody else can have given out.
     """
 
     samples: list[Sample]
     now: Instant
     handed: int = 0
+    renames: int | None = None
     drop: list[Range] = field(default_factory=list)
     replace: list[Chunk] = field(default_factory=list)
     thinned: tuple[int, int] | None = None
@@ -96,6 +98,7 @@ class Order:
     delete: list[Range] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)  # the samples, once they have their numbers
     numbered: bool = False
+    renamed: bool = False
     ledger: dict[int, LossEntry] = field(default_factory=dict)  # losses that have a row
     entered: int = 0  # how many of the losses those are
 

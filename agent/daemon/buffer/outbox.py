@@ -120,6 +120,14 @@ class Outbox:
         self._desk.want(self.receipts_s)
         return repeated
 
+    def doubt(self, epoch: str, seq: int) -> bool:
+        """Give other names to what may go by wrong ones, if this one was never given out here."""
+        doubted = self._stock.surpassed(epoch, seq)
+        if doubted:
+            self._stock.doubted = True
+            self._desk.want(0.0)
+        return doubted
+
     def resend(self) -> bool:
         """The destination forgot what it had acknowledged: what is still held goes again.
 

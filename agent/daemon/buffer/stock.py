@@ -1,15 +1,15 @@
 """Everything committed, as the event loop sees it: shared by all outboxes."""
 
 from bisect import bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from agent.clock import Clock
 from agent.cloud import Limits, Record
 from agent.daemon.buffer.codec import Entry
 from agent.daemon.buffer.eras import FUTURE_NS, QUALITY, Anchor, Era
-from agent.daemon.buffer.lives import Lives
-from agent.daemon.buffer.model import Chunk, Count, Kind, Opened
+from agent.daemon.buffer.lives import SURPASSED, Lives
+from agent.daemon.buffer.model import Chunk, Count, Cursor, Kind, Opened
 from agent.daemon.buffer.orders import Done
 from agent.daemon.buffer.ranges import Settled
 from agent.daemon.buffer.shelf import Shelf
@@ -26,6 +26,8 @@ class Stock:
         urgent: numbers of urgent samples that not everybody has settled, ascending.
         version: counts what may be news for a waiting lane.
         handed: highest number that was ever taken, whose stamp is therefore fixed.
+        opened: highest number when the store was opened.
+        doubted: a destination knows of names that were never given out here.
     """
 
     clock: Clock
@@ -37,6 +39,8 @@ class Stock:
     bytes_per_reading: float = READING_BYTES
     version: int = 0
     handed: int = 0
+    opened: int = 0
+    doubted: bool = False
 
     def begin(self, opened: Opened) -> None:
         """Take up what the store knows."""
@@ -44,13 +48,31 @@ class Stock:
         self.eras = {era.id: era for era in opened.eras}
         self.accepted = opened.accepted
         self.urgent = opened.urgent
-        self.handed = opened.accepted.samples
+        self.handed = self.opened = opened.accepted.samples
         self.version += 1
 
     @property
     def epoch(self) -> str:
         """Name of the life that new samples are born into; empty before the store is open."""
         return self.lives.current.epoch if self.lives.known else ""
+
+    def surpassed(self, epoch: str, seq: int) -> bool:
+        """Whether this name of the present life was never given out.
+
+        Then the store is an old copy, or another gateway runs with one; a destination that goes by
+        names would take new samples for known ones. Names that were made because of it are random:
+        nobody can know more of them, and who says so is not believed again.
+        """
+        life = self.lives.current
+        ours = epoch == life.epoch and life.reason != SURPASSED
+        return ours and seq > self.accepted.samples - life.shift
+
+    def renames(self, cursors: Sequence[Cursor]) -> int | None:
+        """From where on names are in doubt: what came since the start and nobody has settled."""
+        if not self.doubted:
+            return None
+        self.doubted = False
+        return max([self.opened, *(cursor.settled.last for cursor in cursors)]) + 1
 
     @property
     def floor_ns(self) -> int:

@@ -234,7 +234,7 @@ class Store:
             space=tables.space,
             written_bytes=self._db.written_bytes,
             more_to_delete=deleted >= DELETES_MAX,
-            lives=Lives(tables.lives.known) if reserved is not None else None,
+            lives=Lives(tables.lives.known) if reserved or order.renames else None,
             rescued=order.rescued,
             reserved=reserved,
         )

@@ -8,7 +8,7 @@ from agent.daemon.buffer.codec import Shapes, encode, row_crc
 from agent.daemon.buffer.database import PAGE_BYTES, Database, Unusable
 from agent.daemon.buffer.eras import Eras
 from agent.daemon.buffer.facts import Loss
-from agent.daemon.buffer.lives import Lives
+from agent.daemon.buffer.lives import SURPASSED, Lives
 from agent.daemon.buffer.model import Chunk, Count, Cursor, LossEntry, Oldest, Opened, Space
 from agent.daemon.buffer.orders import Order, Progress, Wreckage
 from agent.daemon.buffer.ranges import Range, Settled
@@ -143,6 +143,7 @@ class Tables:
     def settle(self, order: Order) -> int:
         """Write cursors, set-aside records and losses, then delete; returns how many chunks."""
         db = self._db
+        self._rename(order)
         for cursor in order.cursors:
             rows.save_cursor(db, cursor)
         for refused in order.rejected:
@@ -156,6 +157,15 @@ class Tables:
             if left > 0:
                 left -= self.delete((first, last), left)
         return DELETES_MAX - left
+
+    def _rename(self, order: Order) -> None:
+        """Begin another life where a destination knows of numbers that were never given out."""
+        if order.renames is None:
+            return
+        if not order.renamed:
+            self.lives.begin(max(order.renames, self.lives.current.first), reason=SURPASSED)
+            order.renamed = True
+        self.save_lives()
 
     def _make_room(self, order: Order) -> None:
         for first, last in order.drop:
@@ -197,6 +207,7 @@ class Tables:
 
     def reserve(self, order: Order, wreckage: Wreckage, accepted: Count) -> Progress:
         """Set a block of numbers aside, settled for everybody, named as in the wreckage."""
+        self._rename(order)
         if order.block is None:
             order.block = self._block(wreckage, accepted)
             for cursor in order.cursors:

@@ -32,6 +32,7 @@ class DestinationHealth:
         self.failure: FieldpostError | None = None
         self.refusal: str | None = None
         self.beat_failure: FieldpostError | None = None
+        self.surpassed_s: float | None = None  # when it knew of what was never sent
         self._failed_s = now_s
         self._next_try_s: float | None = None
         self._beat_s: float | None = None
@@ -84,7 +85,7 @@ class DestinationHealth:
             self._pending_s = None
         elif self._pending_s is None:
             self._pending_s = now_s
-        lost = max(queue.lost_total, queue.given_up_total)
+        lost = max(queue.lost_total, queue.given_up_total) - queue.by_hand_total
         if self._lost_seen is not None and lost > self._lost_seen:
             self._hour.add(now_s, _LOST, lost - self._lost_seen)
         self._lost_seen = lost
@@ -126,7 +127,7 @@ class DestinationHealth:
             return DestinationState.STALLED
         if self.failure:
             return DestinationState.REFUSED if self._shut_out else DestinationState.WAITING
-        if self.rejected_1h(now_s):
+        if self.rejected_1h(now_s) and queue.rejected_total:  # else it has them, or a person did
             return DestinationState.REJECTING
         return self._undisturbed(now_s, queue)
 

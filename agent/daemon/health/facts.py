@@ -147,6 +147,7 @@ class Queue:
         oldest_ns: wall time of the oldest waiting sample, or None.
         lost_total: readings given up on purpose or by accident, since the store was made.
         given_up_total: these and what was never taken in, as the ledger has it: upper bounds too.
+        by_hand_total: of these, what a person gave up, who needs no alarm.
     """
 
     readings: int = 0
@@ -156,6 +157,7 @@ class Queue:
     rejected_total: int = 0
     lost_total: int = 0
     given_up_total: int = 0
+    by_hand_total: int = 0
     way: Way = field(default_factory=Way)
 
 

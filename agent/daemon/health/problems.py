@@ -15,6 +15,11 @@ from agent.daemon.health.words import DestinationState, DeviceState, Status
 from agent.driver import ConnectionState, DeviceFault, Reason
 
 BLUETOOTH = "bluetooth"
+SURPASSED_S = 86_400.0  # a person should have looked by then
+SURPASSED = (
+    "New readings have other names now. Was an old copy of the store put back, or does another"
+    " gateway run with a copy of this card? Each needs an `id` of its own"
+)
 _SILENT = (DeviceState.LATE, DeviceState.LOST, DeviceState.NEVER)
 _WIRE = {
     Reason.NO_ANSWER: 4, Reason.DAMAGED: 5, Reason.REFUSED: 6, Reason.UNREADABLE: 7,
@@ -118,6 +123,9 @@ def of_destination(
             "fieldpost queue  says why; for lack of room: bring its way back, or raise `buffer`"
         )
         yield Problem("FP-U06", Status.FAIL, "destination", "losing", name, message, action)
+    if (since_s := destination.surpassed_s) is not None and now_s - since_s < SURPASSED_S:
+        message = f"{name}: knows of readings under this gateway's names that it never sent."
+        yield Problem("FP-U11", Status.WARN, "destination", "surpassed", name, message, SURPASSED)
     if state in _DESTINATION:
         message, advice = _destination_text(destination, state, queue, now_s)
         if state in _KEEPING:

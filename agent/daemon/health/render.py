@@ -215,6 +215,7 @@ def _destination(report: Report, found: DestinationReport) -> Json:
         "delivered_total": found.queue.delivered_total,
         "rejected_total": found.queue.rejected_total,
         "lost_total": found.queue.lost_total,
+        "given_up_total": max(found.queue.lost_total, found.queue.given_up_total),
         "stored_partly_total": found.partly_total,
         "requests_total": dict(found.requests_total),
         "certificate_expires_at": _iso(way.ends.own),

@@ -110,6 +110,10 @@ class Health:
         now_s = self._clock.monotonic_s()
         self._destinations[destination].failed(now_s, error, next_try_s)
 
+    def surpassed(self, destination: str) -> None:
+        """It knows of samples that were never sent."""
+        self._destinations[destination].surpassed_s = self._clock.monotonic_s()
+
     def beat(self, destination: str, error: FieldpostError | None) -> None:
         """A heartbeat was answered, or was not."""
         self._destinations[destination].beat(self._clock.monotonic_s(), error)

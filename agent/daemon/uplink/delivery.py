@@ -8,6 +8,7 @@ account is shut out, while others are not, are kept and do not hold up the rest.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 
 from agent.cloud import (
@@ -26,7 +27,7 @@ Settle = Callable[[Batch, Receipt], Awaitable[object]]
 
 
 class PostponedError(Exception):
-    """This is not the time for it; nothing was sent."""
+    """This is not the time for it; what is left goes another time."""
 
 
 class Delivery:
@@ -34,7 +35,7 @@ class Delivery:
 
     Args:
         cloud: where to.
-        settle: told the receipt of each request, at once.
+        settle: told the receipt of each request, at once; may postpone what is left.
         retry: what happens after a failure.
         may_go: asked before each request, with whether it is urgent; a no ends the delivery.
         appetite: how much a request carries.
@@ -57,14 +58,16 @@ class Delivery:
 
     async def deliver(self, batch: Batch, *, urgent: bool = False) -> None:
         """Return when every index has been answered for, or is to be kept for another time."""
+        with suppress(PostponedError):
+            await self._deliver(batch, urgent=urgent)
+
+    async def _deliver(self, batch: Batch, *, urgent: bool) -> None:
         waiting = deque([batch])
         while waiting:
             part = waiting.popleft()
             try:
                 ask = partial(self._request, part, urgent)
                 bite, receipt = await self._retry.until_answered(ask)
-            except PostponedError:
-                return
             except BatchRefused as refusal:
                 if len(part.records) > 1:
                     waiting.extendleft(reversed(_halves(part)))

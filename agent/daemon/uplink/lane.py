@@ -29,7 +29,7 @@ from agent.daemon.uplink.allowance import Allowance
 from agent.daemon.uplink.appetite import Appetite
 from agent.daemon.uplink.budget import Spending
 from agent.daemon.uplink.comeback import Comeback, after_boot_s, spread
-from agent.daemon.uplink.delivery import Delivery
+from agent.daemon.uplink.delivery import Delivery, PostponedError
 from agent.daemon.uplink.presence import Presence, Report
 from agent.daemon.uplink.retry import Retry
 from agent.errors import FieldpostError
@@ -43,6 +43,7 @@ USED_UP = "the budget of this month is used up"
 AWAKENING = "the power is back, and not all gateways begin in the same second"
 LOOK_S = 1.0  # how often a lane that waits for its time looks whether a batch is full
 SELDOM_S = 5.0  # how often one that waits for others looks whether it may go on
+RENAMED_S = 1.0  # a commit takes less; until it is made the old names would go again
 ORDER = (Lane.URGENT, Lane.LIVE, Lane.BACKLOG)
 
 
@@ -236,6 +237,8 @@ class Uplink:
         self._due_at_s = self._clock.monotonic_s() + self._destination.every_s
 
     async def _settle(self, cloud: Cloud, batch: Batch, receipt: Receipt) -> None:
+        if receipt.known and self._outbox.doubt(*receipt.known):
+            await self._surpassed(receipt.known[1])
         self._accounts.learn(cloud, batch, receipt)
         if receipt.shut_out and self._outbox.crowded:
             receipt = _judged(receipt)
@@ -250,6 +253,23 @@ class Uplink:
             self._report.delivered(name, readings - repeated, receipt.partly)
         for index, reason in receipt.refused.items():
             self._report.refused(name, len(batch.records[index].values), reason)
+
+    async def _surpassed(self, number: int) -> None:
+        """Nothing that it says counts for samples that may go by the names of others.
+
+        Raises:
+            PostponedError: they go another time, under names of their own.
+        """
+        name = self._destination.name
+        self._report.surpassed(name)
+        log.error(
+            "It knows of samples that this gateway never sent; new ones get other names.",
+            event_type="uplink.surpassed",
+            destination=name,
+            number=number,
+        )
+        await asyncio.sleep(RENAMED_S)
+        raise PostponedError
 
     def _recall(self, cloud: object) -> None:
         """What a destination acknowledged and forgot goes again."""

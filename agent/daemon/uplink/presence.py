@@ -30,6 +30,10 @@ class Report(Protocol):
         """It cannot be reached, or does not let us in; the next try is known."""
         ...
 
+    def surpassed(self, destination: str) -> None:
+        """It knows of samples that were never sent."""
+        ...
+
     def beat(self, destination: str, error: FieldpostError | None) -> None:
         """A heartbeat was answered, or was not."""
         ...

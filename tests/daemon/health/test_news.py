@@ -281,3 +281,11 @@ def test_the_log_names_device_and_point_of_a_bad_value() -> None:
     assert fields(event) == {
         "event_type": "value.bad", "device": "cold-room", "point": "temperature",
     }  # fmt: skip
+
+
+def test_a_cloud_that_knows_what_was_never_sent_is_a_reason_to_look_for_a_day() -> None:
+    bakery = Bakery(destinations={"platform": "http"})
+    bakery.health.surpassed("platform")
+    assert "FP-U11" in bakery.codes
+    bakery.runs(86_400, "meter")
+    assert "FP-U11" not in bakery.codes
