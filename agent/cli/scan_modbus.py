@@ -23,6 +23,7 @@ from agent.errors import BusyError, NotFoundError, ValidationError
 SERIAL_S, NETWORK_S = 0.15, 0.5
 LATE = 2  # as long again goes by on a wire until a late answer is past
 TALK_S = 0.03  # a question, and the silence around it
+SWITCH_S = 0.13  # the port closed, set differently, and back
 EVERYBODY = "1-247"
 KEPT_EVERY = 20  # addresses; a scan of a whole line writes a small file 90 times
 EXAMPLE = """\
@@ -89,7 +90,7 @@ class _Scan:
         self._found = list(wanted.found)
         self._done = wanted.done
         self._progress = Progress(session)
-        self._pace = Pace(_silent_s(there, wanted.timeout_s))
+        self._pace = Pace(_silent_s(there, wanted))
 
     async def run(self) -> None:
         """Look at every address.
@@ -111,7 +112,7 @@ class _Scan:
     async def _look(self, asker: Asker) -> None:
         finder = self._wire.kind.finder
         assert finder is not None  # noqa: S101 -- wires without one are not taken
-        self._pace = Pace(_silent_s(self._wire, self._wanted.timeout_s))
+        self._pace = Pace(_silent_s(self._wire, self._wanted))
         async with aclosing(finder.scan(asker, self._search())) as steps:
             async for step in steps:
                 self._note(step)
@@ -250,11 +251,13 @@ class _Scan:
         return self._wire.device_at(one.address) if here else None
 
 
-def _silent_s(there: Wire, timeout_s: float) -> float:
+def _silent_s(there: Wire, wanted: Stopped) -> float:
     """What an address costs at which nobody is: two questions."""
-    if not _own(there):
-        return 2 * timeout_s
-    return 2 * (LATE * timeout_s + TALK_S)
+    own = _own(there)
+    if not own:
+        return 2 * wanted.timeout_s
+    others = sum(line != own for line in wanted.lines) / len(wanted.lines)
+    return 2 * (LATE * wanted.timeout_s + TALK_S + SWITCH_S * others)
 
 
 def _wanted(there: Wire, options: Options) -> Stopped:
