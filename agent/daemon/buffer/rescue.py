@@ -7,23 +7,24 @@ in the transaction that makes it, so a cut repeats nothing and loses nothing.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from agent import logging
+from agent.daemon.buffer import rows
 from agent.daemon.buffer.desk import Desk
-from agent.daemon.buffer.eras import Anchor, Era, Source
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.giving_up import counted, unnumbered
-from agent.daemon.buffer.lives import Life
-from agent.daemon.buffer.model import Chunk, Count, Cursor, Kind, LossEntry, Refused
+from agent.daemon.buffer.model import Chunk, Count, Cursor, Kind, LossEntry
 from agent.daemon.buffer.orders import Progress, Rescued, Wreckage
 from agent.daemon.buffer.ranges import Range, Settled, runs
+from agent.daemon.buffer.store import SILENT, Store
 from agent.daemon.buffer.witness import Witness, WitnessFile
+from agent.daemon.buffer.wreck import Old
 from agent.daemon.programs import program
+from agent.errors import UnavailableError
 from agent.plan import Json
 
 log = logging.get("buffer")
@@ -31,55 +32,10 @@ log = logging.get("buffer")
 BATCH = 200  # chunks a commit brings in
 ATTEMPTS = 3  # of a child that something ends, memory for one
 PAUSE_S = 0.02  # between commits, so that samples and lanes come first
+WAIT_S = 1.0  # between looks whether a disk that refuses takes something again
 LINE_BYTES = 64 << 20
 
 Salvage = Callable[[Path, int], AsyncIterator[Json]]
-
-
-@dataclass(slots=True)
-class Old:
-    """What a quarantined store said of itself.
-
-    Attributes:
-        owed: by destination, what was not settled when it broke.
-        settled: by destination.
-        unplaced: destinations of which nobody knows what they had settled.
-    """
-
-    last: int = 0
-    lives: list[Life] = field(default_factory=list)
-    eras: list[Era] = field(default_factory=list)
-    owed: dict[str, Count] = field(default_factory=dict)
-    settled: dict[str, Settled] = field(default_factory=dict)
-    unplaced: list[str] = field(default_factory=list)
-    rejected: list[Refused] = field(default_factory=list)
-    losses: list[LossEntry] = field(default_factory=list)
-    fullest: int = 0
-
-    @property
-    def unfinished(self) -> set[str]:
-        """The destinations that were owed something, or may have been, or refused something."""
-        owed = {name for name, count in self.owed.items() if count.samples}
-        return owed | {refused.destination for refused in self.rejected} | set(self.unplaced)
-
-    @classmethod
-    def of(cls, head: Json) -> "Old":
-        """From the first line of the salvage."""
-        eras = [
-            Era(key, boot, ran, began, tuple(Anchor(n, m, w, Source(s)) for n, m, w, s in anchors))
-            for key, boot, ran, began, anchors in head["eras"]
-        ]
-        return cls(
-            last=head["last"],
-            lives=[Life(*life) for life in head["lives"]],
-            eras=eras,
-            owed={name: Count(samples, readings) for name, _, samples, readings in head["cursors"]},
-            settled={name: Settled.of(0, ranges) for name, ranges, _, _ in head["cursors"]},
-            unplaced=head["unplaced"],
-            rejected=[Refused(*row) for row in head["rejected"]],
-            losses=_losses(head["losses"]),
-            fullest=head["fullest"],
-        )
 
 
 async def salvaged(place: Path, after: int) -> AsyncIterator[Json]:
@@ -110,13 +66,14 @@ class Rescue:
 
     async def bring_in(self, place: Path) -> bool:
         """Everything that can be read of it; returns whether it is no longer needed."""
-        store = self._desk.store
-        if store is None or not (place / "buffer.db").exists():
+        if not (place / "buffer.db").exists():
             return False
-        for _ in range(ATTEMPTS):
-            progress = await self._desk.thread.run(store.progress, place.name)
-            if await self._attempt(place, progress):
-                return self._desk.broken is None
+        try:
+            for _ in range(ATTEMPTS):
+                if await self._attempt(place, await self._progress(place)):
+                    return self._desk.broken is None
+        except UnavailableError:
+            return False  # only a new start helps this store, and goes on with that one
         log.error(
             "A damaged store cannot be salvaged now; it is kept for the next start.",
             event_type="store.salvage_failed",
@@ -130,8 +87,11 @@ class Rescue:
         async for line in self._salvage(place, progress.through if progress else 0):
             ended = line["kind"] == "end"
             if line["kind"] == "head":
-                old = Old.of(line)
+                old = Old.of(line, WitnessFile(place / "witness").read())
                 self._remember(old.unfinished)
+                if progress is not None and self._of_another(progress, old):
+                    await self._commit([], replace(progress, done=True))
+                    return False
                 progress = progress or await self._reserved(place, old)
             elif line["kind"] == "chunk" and progress is not None:
                 batch.append(_rescued(line, old, progress, self._desk.cursors))
@@ -155,17 +115,45 @@ class Rescue:
     async def _reserved(self, place: Path, old: Old) -> Progress | None:
         if not old.last:
             return None
-        lives = old.lives
-        witness = WitnessFile(place / "witness").read()
-        if not lives and witness is not None:
-            lives = [Life(1, witness.epoch, 0)]
-        self._desk.reserve(Wreckage(place.name, old.last, lives, old.eras))
+        self._desk.reserve(Wreckage(place.name, old.last, old.lives, old.eras))
         while self._desk.reserved is None:
             await self._flush()
             await asyncio.sleep(PAUSE_S)
         return self._desk.reserved
 
+    async def _progress(self, place: Path) -> Progress | None:
+        """How far an earlier attempt came.
+
+        Raises:
+            UnavailableError: only a new start helps.
+        """
+        while True:
+            store = await self._taking()
+            with suppress(UnavailableError):
+                return await self._desk.thread.run(
+                    store.consult, lambda db: rows.progress(db, place.name)
+                )
+            await asyncio.sleep(WAIT_S)
+
+    async def _taking(self) -> Store:
+        """The store, once the disk takes something.
+
+        Raises:
+            UnavailableError: only a new start helps.
+        """
+        while self._desk.store is None or self._desk.broken:
+            if self._desk.hopeless or self._desk.fault or self._desk.store is None:
+                raise UnavailableError(SILENT)
+            await asyncio.sleep(WAIT_S)
+        return self._desk.store
+
+    def _of_another(self, progress: Progress, old: Old) -> bool:
+        """Whether the block is that of a store which lay here under this name before."""
+        epoch = self._desk.stock.lives.of(progress.first).epoch
+        return bool(old.lives) and all(life.epoch != epoch for life in old.lives)
+
     async def _commit(self, batch: list[Rescued], progress: Progress) -> None:
+        await self._taking()
         self._desk.bring_in(batch, progress)
         await self._flush()
         await asyncio.sleep(PAUSE_S)
@@ -173,6 +161,7 @@ class Rescue:
     async def _finish(
         self, place: Path, old: Old, batch: list[Rescued], progress: Progress | None
     ) -> None:
+        await self._taking()
         brought = progress.brought if progress else {}
         witness = WitnessFile(place / "witness").read()
         for cursor in self._desk.cursors:
@@ -197,17 +186,6 @@ class Rescue:
             now_ms = self._desk.clock.now().wall_ns // 1_000_000
             loss = unnumbered(self._desk.stock, cursor.name, count, (0, now_ms))
             self._desk.enter([replace(loss, reason=reason, exact=exact)])
-
-
-def _losses(lines: Sequence[Sequence[Any]]) -> list[LossEntry]:
-    """The ledger of a quarantined store; its keys are not given out again."""
-    above = max((line[0] for line in lines), default=0)
-    found = []
-    for _, *row in lines:
-        row[4], row[7] = Count(*row[4]), Loss(row[7])
-        row[-1] = above
-        found.append(LossEntry(*row))
-    return found
 
 
 def _moved(loss: LossEntry, up: int) -> LossEntry:

@@ -11,14 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from agent.daemon.buffer import rows
 from agent.daemon.buffer.care import Care
 from agent.daemon.buffer.cutting import after, cut
 from agent.daemon.buffer.database import Database, Frame, Newer, Outdated, Unusable
 from agent.daemon.buffer.judging import Judgement, check, judged
 from agent.daemon.buffer.lives import Lives
 from agent.daemon.buffer.model import Count, Cursor, Opened
-from agent.daemon.buffer.orders import Done, Order, Progress
+from agent.daemon.buffer.orders import Done, Order
 from agent.daemon.buffer.ram import Refuge
 from agent.daemon.buffer.reading import Ask, Found, oldest, read
 from agent.daemon.buffer.tables import DELETES_MAX, Tables, known_cursors
@@ -131,10 +130,6 @@ class Store:
         except sqlite3.Error as error:
             self._unread(error)
             raise UnavailableError(SILENT, action="fieldpost doctor") from error
-
-    def progress(self, place: str) -> Progress | None:
-        """How far the rescue of a quarantined store has come."""
-        return rows.progress(self._db, place)
 
     def close(self, now: Instant) -> None:
         """Write down where we are, empty the WAL, let go; a broken disk keeps what it has."""

@@ -1,0 +1,124 @@
+"""Salvage where other things go wrong, too: a disk that refuses, a name that comes again."""
+
+import asyncio
+import json
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+import pytest
+
+from agent.daemon.buffer.database import Database, Frame
+from agent.daemon.buffer.opening import Build
+from agent.daemon.buffer.salvage import lines
+from agent.daemon.buffer.store import Store
+from agent.plan import Json
+from tests.daemon.buffer.parts import HandClock, balanced, drain, made, opened, powers, put
+
+
+class Disk:
+    """What the database of a test lies on.
+
+    Attributes:
+        refuses: nothing is written.
+        dead: it cannot even be opened again.
+    """
+
+    def __init__(self) -> None:
+        self.refuses = self.dead = False
+
+    def build(self) -> Build:
+        disk = self
+
+        class Moody(Database):
+            def execute(self, sql: str, values: Iterable[object] = ()) -> sqlite3.Cursor:
+                if disk.refuses and sql.startswith("begin"):
+                    raise _error()
+                return super().execute(sql, values)
+
+            def open(self, *, again: bool = False) -> None:
+                if disk.dead:
+                    raise _error()
+                super().open(again=again)
+
+        def store(home: Path, frame: Frame) -> Store:
+            return Store(home, frame, Moody)
+
+        return Build(made, store=store, salvage=salvaged_here)
+
+
+def _error() -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_IOERR_FSYNC, "IOERR_FSYNC"
+    return error
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+async def set_aside(home: Path, clock: HandClock, into: Path, *values: int) -> None:
+    """A store with samples nobody had, as it lies in the quarantine of another."""
+    async with opened(home, clock) as buffer:
+        await put(buffer, clock, *values)
+    place = into / "quarantine" / "0001"
+    place.parent.mkdir()
+    shutil.move(home / "buffer", place)
+    shutil.copy(home / "witness", place / "witness")
+
+
+async def salvaged_here(place: Path, after: int) -> AsyncIterator[Json]:
+    """Without a child."""
+    for line in lines(place, after):
+        yield json.loads(line)
+
+
+async def dies_at_the_end(place: Path, after: int) -> AsyncIterator[Json]:
+    """As a child that something ends, again and again."""
+    async for line in salvaged_here(place, after):
+        if line["kind"] != "end":
+            yield line
+
+
+async def test_another_store_under_the_name_of_an_unfinished_one_has_a_block_of_its_own(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    """As when a person empties the quarantine, or the RAM of a gateway is used twice."""
+    home = tmp_path / "home"
+    await set_aside(home, clock, home, *range(10))
+    async with opened(home, clock, build=Build(made, salvage=dies_at_the_end)) as buffer:
+        await buffer.salvage()
+        await drain(buffer.outbox("cloud"))
+        await put(buffer, clock, *range(1000, 1030))
+    shutil.rmtree(home / "quarantine")
+    await set_aside(tmp_path / "other", clock, home, *range(5000, 5040))
+    async with opened(home, clock, build=Build(made, salvage=salvaged_here)) as buffer:
+        await buffer.salvage()
+        delivered = powers(await drain(buffer.outbox("cloud")))
+        assert sorted(map(int, delivered)) == [*range(1000, 1030), *range(5000, 5040)]
+        assert balanced(buffer)
+
+
+@pytest.mark.parametrize("dead", [False, True])
+async def test_salvage_waits_for_a_disk_that_refuses(
+    tmp_path: Path, clock: HandClock, *, dead: bool
+) -> None:
+    home, disk = tmp_path / "home", Disk()
+    await set_aside(home, clock, home, *range(40))
+    async with opened(home, clock, build=disk.build()) as buffer:
+        disk.refuses, disk.dead = True, dead
+        await put(buffer, clock, 1000)
+        assert buffer.facts().broken
+        async with asyncio.TaskGroup() as group:
+            salvage = group.create_task(buffer.salvage(), name="salvage")
+            await asyncio.sleep(0.1)
+            assert not salvage.done()
+            disk.refuses = disk.dead = False
+            clock.tick(61)
+            await put(buffer, clock, 1001)
+            assert buffer.facts().broken is None
+        delivered = powers(await drain(buffer.outbox("cloud")))
+        assert sorted(map(int, delivered)) == [*range(40), 1000, 1001]
+        assert balanced(buffer)
