@@ -1,6 +1,8 @@
 """Fault 22: the write-ahead log is gone, or belongs to another database."""
 
+import asyncio
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,36 @@ async def test_an_unclean_stop_is_entered_with_its_bound(tmp_path: Path, clock: 
         facts = buffer.facts().destinations["cloud"]
     assert 3 <= facts.lost_by_reason["unclean_stop"] <= 6
     assert (facts.lost, facts.waiting) == (0, 3)
+
+
+WALKED_OUT = """
+import asyncio, sys
+from pathlib import Path
+from agent.daemon.buffer import Buffer
+from agent.daemon.buffer.opening import Build
+from tests.daemon.buffer.parts import SITE, HandClock, made, put
+
+async def used():
+    buffer = Buffer(Path(sys.argv[1]), SITE, HandClock(), ["cloud"], Build(made))
+    await buffer.open()
+    await put(buffer, HandClock(), 1, 2, 3)
+    print(buffer.facts().epoch)
+    return buffer
+
+buffer = asyncio.run(used())
+"""
+
+
+async def test_a_process_that_ends_without_closing_its_store_leaves_the_log(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    command = (sys.executable, "-c", WALKED_OUT, str(tmp_path))
+    child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    out, _ = await child.communicate()
+    async with opened(tmp_path, clock) as buffer:
+        assert powers(await take(buffer.outbox("cloud"))) == [1, 2, 3]
+        assert buffer.facts().epoch == out.decode().strip()
+        assert set(buffer.facts().destinations["cloud"].lost_by_reason) == {"unclean_stop"}
 
 
 async def test_starts_and_stops_alone_change_no_epoch(tmp_path: Path, clock: HandClock) -> None:

@@ -175,10 +175,12 @@ class Opening:
 
     async def _made(self, store: Store, home: Path, now: Instant) -> Opened:
         try:
-            return await self.thread.run(store.open, now, self.names)
+            opened = await self.thread.run(store.open, now, self.names)
         except Outdated:
             await self.build.make(home)
-            return await self.thread.run(store.open, now, self.names)
+            opened = await self.thread.run(store.open, now, self.names)
+        self.thread.keeps = store
+        return opened
 
     async def _beside(self, now: Instant, newer: Newer) -> tuple[Store, Opened]:
         home = self.home / BESIDE

@@ -17,9 +17,15 @@ Args = TypeVarTuple("Args")
 
 
 class StoreThread:
-    """Runs one thing after the other, beside the event loop."""
+    """Runs one thing after the other, beside the event loop.
+
+    Attributes:
+        keeps: the store. At its end Python destroys everything but what the frames of daemon
+            threads hold: a store that nobody closed keeps its log, as if the power had gone.
+    """
 
     def __init__(self) -> None:
+        self.keeps: object = None
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: Thread | None = None
 
