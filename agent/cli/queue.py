@@ -28,7 +28,7 @@ NONE = "none"
 REMOVED = "removed"
 DAY = 10  # characters of a moment that are its day
 LOSSES = {
-    "unclean_stop": "in a power cut or crash",
+    "unclean_stop": "not whole on the card at a power cut or crash",
     "thinned": "thinned out for lack of room",
     "dropped": "dropped for lack of room",
     "refused_new": "not taken in for lack of room",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent.clock import Clock
 from agent.daemon import parts
-from agent.daemon.buffer import Buffer
+from agent.daemon.buffer import Buffer, Loss
 from agent.daemon.buffer.opening import SOUND, Build
 from agent.daemon.health import Configuration, Health, Queue, Store, Surroundings, Way
 from agent.daemon.history import History
@@ -105,6 +105,7 @@ class Gateway:
                 rejected_total=told.rejected,
                 lost_total=told.lost,
                 given_up_total=sum(told.lost_by_reason.values()),
+                by_hand_total=told.lost_by_reason.get(Loss.OPERATOR, 0),
                 way=self._way(name),
             )
         return Surroundings(

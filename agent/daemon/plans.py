@@ -26,6 +26,7 @@ log = logging.get("plans")
 
 PREPARE_S = 30.0  # a compiler that takes longer hangs
 EXHAUSTED = (errno.EMFILE, errno.ENFILE)
+TRACE = "Traceback (most recent call last)"
 PREPARED_MAX = 32 * 1024 * 1024  # bytes of plan we are ready to read
 
 
@@ -121,7 +122,7 @@ class Plans:
                 child.kill()
                 await child.wait()
         if child.returncode != 0 or len(out) > PREPARED_MAX:
-            return None, err.decode(errors="replace").strip()
+            return None, reason_of(err.decode(errors="replace").strip(), child.returncode or 0)
         return _parsed(out), err.decode(errors="replace").strip()
 
     def _load(self) -> Applied | None:
@@ -149,6 +150,16 @@ class Plans:
             f"Configuration {version} is applied.", event_type="config.applied", version=version
         )
         return applied
+
+
+def reason_of(report: str, code: int) -> str:
+    """Why there is no plan, the sentence first, also where `prepare` came to a bad end."""
+    if code < 0:
+        return f"prepare was ended by signal {-code}; is there enough memory?\n{report}".strip()
+    if TRACE not in report:
+        return report
+    last = report.splitlines()[-1]
+    return f"prepare broke down on this file, a bug: fieldpost bugreport ({last})\n{report}"
 
 
 def _parsed(out: bytes) -> Plan | None:

@@ -129,7 +129,7 @@ def _flow(store: Json, destinations: Json) -> Iterator[Metric]:
     counted = (
         ("readings_delivered", "Acknowledged readings.", "delivered_total"),
         ("readings_rejected", "Readings a destination refused.", "rejected_total"),
-        ("readings_lost", "Readings given up.", "lost_total"),
+        ("readings_lost", "Readings given up, or not taken in.", "given_up_total"),
     )
     for name, help_text, key in counted:
         family = CounterMetricFamily(f"fieldpost_{name}", help_text, labels=("destination",))

@@ -28,7 +28,7 @@ platform: 120 readings lost, given up by hand,
    2026-11-23 12:04 to 13:10
 old is not in the file any more. To let go of it:
    fieldpost queue drop old
-old: at most 6 readings lost, in a power cut or crash,
+old: at most 6 readings lost, not whole on the card at a power cut or crash,
    until 2026-11-23 12:04
 Buffer: 1.3 MB of 2.0 GB used, room for 31 d. A power cut loses at most 1 s.
 """

@@ -188,6 +188,7 @@ def test_a_destination_that_refused_some_readings_is_rejecting_for_an_hour() -> 
     way = Way()
     way.health.delivered("platform", 10)
     way.health.refused("platform", 3, "value too large")
+    way.bakery.has(platform=Queue(rejected_total=3))
     soon = way.word
     way.bakery.clock.go(2 * 3600)
 
@@ -271,6 +272,36 @@ def test_data_that_is_being_lost_is_a_problem() -> None:
 
     assert report.status == "fail"
     assert [p.code for p in report.problems] == ["FP-U06"]
+
+
+def test_a_destination_that_took_at_last_what_it_refused_is_well_again() -> None:
+    way = Way()
+    way.health.refused("platform", 3, "value too large")
+    way.bakery.has(platform=Queue(rejected_total=3))
+    before = way.word
+    way.bakery.has(platform=Queue(rejected_total=0))
+    way.health.delivered("platform", 3)
+
+    assert (before, way.word) == ("rejecting", "ok")
+
+
+def test_what_a_person_gave_up_is_no_alarm() -> None:
+    way = Way()
+    way.bakery.speaks("meter")
+    way.bakery.has(platform=Queue())
+    way.health.look(way.bakery.around)
+    way.bakery.has(platform=Queue(lost_total=120, given_up_total=120, by_hand_total=120))
+    way.health.look(way.bakery.around)
+
+    assert way.health.report(way.bakery.around).problems == []
+
+
+def test_readings_that_were_never_taken_in_are_lost_too() -> None:
+    way = Way()
+    way.bakery.has(platform=Queue(lost_total=5, given_up_total=12))
+    found = way.health.snapshot(way.bakery.around)["status"]["destinations"]["platform"]
+
+    assert (found["lost_total"], found["given_up_total"]) == (5, 12)
 
 
 def test_a_failure_is_forgotten_when_the_device_answers_again() -> None:
