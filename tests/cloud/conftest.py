@@ -66,7 +66,7 @@ class BrokerPeer:
         read = readme_reader()
         announced: dict[str, list[str]] = {}
         found: list[tuple[str, str, dict[str, Any]]] = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(found) < count:
                 topic, payload, _ = await self.reader.message()
                 if "/points/" in topic:

@@ -91,7 +91,7 @@ async def test_a_silent_peer_does_not_hold_up_a_stop(peer: Peer) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
             await peer.cloud.send(batch(1, first=2))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(8):
         await peer.cloud.aclose()
 
 

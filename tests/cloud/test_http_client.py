@@ -75,9 +75,9 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_the_deadline_covers_everything() -> None:
-    async with Scripted(lambda _: [5.0]) as server:
+    async with Scripted(lambda _: [60.0]) as server:
         client = HttpClient(server.url, context())
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             with pytest.raises(Unreachable, match="within 0 s"):
                 await client.send(Post("", deadline_s=0.3))
         await client.aclose()

@@ -90,7 +90,7 @@ class Site:
     def snapshot(self) -> dict[str, Any]:
         return self.client.call("snapshot")
 
-    async def until(self, true: Callable[[dict[str, Any]], bool], within_s: float = 20) -> None:
+    async def until(self, true: Callable[[dict[str, Any]], bool], within_s: float = 60) -> None:
         """Wait until the daemon's snapshot is as wanted."""
         async with asyncio.timeout(within_s):
             while not self._is(true):

@@ -149,7 +149,7 @@ async def test_the_status_page_ends_with_a_killed_daemon_and_its_port_is_free(si
 
 
 async def accepts(port: int, *, expected: bool = True) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await _accepts(port) is not expected:
             await asyncio.sleep(0.05)
 

@@ -184,7 +184,7 @@ async def test_a_person_may_ask_for_a_try_at_once(tmp_path: Path) -> None:
     pausing = plant.gateway.comeback.pause(60.0, float("inf"))
     asked = QueueVerbs(plant.gateway).verbs()["queue.try"]
     assert isinstance(asked, Verb)
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         task = group.create_task(pausing, name="pause")
         await asyncio.sleep(0.01)
         found = await asked.answer({}, Peer(0, 0, Role.OPERATOR))

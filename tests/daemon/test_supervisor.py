@@ -29,7 +29,7 @@ async def lives_again(driver: Driver, report: Reported, enough: int) -> None:
     supervisor = Supervisor("rs485", lambda: driver, object(), report, SystemClock())  # type: ignore[arg-type]  # this driver never uses its sink
     async with asyncio.TaskGroup() as group:
         task = group.create_task(supervisor.run(), name="supervisor")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(report.states) < enough:
                 await asyncio.sleep(0.01)
         task.cancel()

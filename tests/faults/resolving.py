@@ -18,7 +18,7 @@ from tests.cloud.records import batch
 from tests.faults.clouds import http
 from tests.lab.scripted import Scripted, echo
 
-DEADLINE_S = 1.0
+DEADLINE_S = 1.5
 HANGING = ("hangs-1.test", "hangs-2.test")
 ANSWERING = ("good.test", "half.test", "gone.test")
 

@@ -8,7 +8,7 @@ ENOUGH = 10_000  # distinct states a run of CI judges
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_every_state_a_cut_may_leave_holds_everything_that_was_committed() -> None:
     ops = recorded("--steps", "110", "--restarts", "3")
     findings = explored(Plan(ops, seed=2, per_step=24))

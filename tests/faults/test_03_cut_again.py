@@ -10,7 +10,7 @@ RECUTS = 40
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_a_second_cut_during_recovery_loses_nothing_either() -> None:
     findings = explored(Plan(recorded("--steps", "16"), seed=3, per_step=2, kept=2))
     assert findings.bad == 0

@@ -47,7 +47,7 @@ async def test_answers_frames_and_lines_without_end_take_no_memory(
             with ending(site.start(command)) as daemon:
                 resource.prlimit(daemon.pid, resource.RLIMIT_DATA, (DATA_BYTES, DATA_BYTES))
                 if build == "inflates":
-                    assert await site.died(daemon, 20) == 1
+                    assert await site.died(daemon) == 1
                     assert "MemoryError" in site.log
                 else:
                     await until(lambda: len(site.archive.kept) > 0)

@@ -24,7 +24,7 @@ def line(tmp_path: Path) -> Iterator[Pty]:
 
 async def speaks(line: Pty, heard: Sized, count: int) -> None:
     """The instrument repeats itself until it was heard so often."""
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(20):
         while len(heard) < count:
             line.send(WIND)
             await asyncio.sleep(0.05)
@@ -44,7 +44,7 @@ async def test_the_driver_comes_back_with_the_adapter_and_does_not_burn_the_proc
         before = len(sink.samples)
         line.plug()
         await speaks(line, sink.samples, before + 1)
-    assert busy.share <= 0.01
+    assert busy.share <= 0.05
     assert all("is gone" in sentence for sentence in told.said(ConnectionState.GONE))
     assert {sample.values["wind_speed"] for sample in sink.samples} == {4.1}
 

@@ -37,7 +37,7 @@ async def test_drivers_that_wait_for_ever_are_silent_alone(tmp_path: Path) -> No
         with ending(site.start([python, "-m", "agent.cli"])) as daemon:
             blocked = ("never-answers-device", "leaves-a-thread-device")
             told = await site.until(
-                lambda told: all(told["devices"][name]["state"] in SILENT for name in blocked), 20
+                lambda told: all(told["devices"][name]["state"] in SILENT for name in blocked)
             )
             assert told["devices"]["meter"]["state"] == "ok"
             with pytest.raises(NoAnswerError, match="nobody foresaw this"):
@@ -57,7 +57,7 @@ async def test_a_driver_that_holds_everything_ends_the_process_and_is_named(
         connect(site, "holds-the-lock")
         with ending(site.start([python, "-m", "tests.lab.failpoints"])) as daemon:
             await until(lambda: bool(site.meter.served))
-            assert await site.died(daemon, 15, time.monotonic()) == 1
+            assert await site.died(daemon, stuck_s=time.monotonic()) == 1
         assert "in holds_the_lock" in site.log
         site.configure()
         with ending(site.start()) as daemon:

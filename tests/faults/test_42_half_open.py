@@ -33,7 +33,7 @@ async def test_a_peer_that_stops_answering_settles_nothing(tmp_path: Path) -> No
     async with (
         Broker(tmp_path) as broker,
         Proxy(broker.port) as proxy,
-        mqtt(proxy.port, answer_s=0.5) as cloud,
+        mqtt(proxy.port, answer_s=2.0) as cloud,
     ):
         await cloud.send(batch(1))
         proxy.silent = True

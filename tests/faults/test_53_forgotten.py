@@ -38,7 +38,7 @@ async def carrying(outbox: Outbox, port: int, report: Reported) -> AsyncIterator
 
 
 async def until_delivered(report: Reported, readings: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while report.delivered_readings < readings:
             await asyncio.sleep(0.01)
 

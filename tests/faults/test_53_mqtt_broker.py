@@ -56,11 +56,11 @@ async def test_what_is_never_acknowledged_goes_again(build: Build, *, kept: bool
 
     async with (
         ScriptedBroker(silent_at_first) as broker,
-        mqtt(broker.port, answer_s=0.5, payload="samples", compress="") as cloud,
+        mqtt(broker.port, answer_s=2.0, payload="samples", compress="") as cloud,
         road(cloud, archive, build) as way,
     ):
         await way.put(20)
-        await way.through(8)
+        await way.through(30)
         found = await way.judge()
     assert found == [] if kept and build is not SOUND else build.caught(found)
 
@@ -146,7 +146,7 @@ async def delivered_one_at_a_time(kind: type[MqttCloud]) -> list[int]:
         while True:
             packet_id, _ = await publishes(client)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.05):
+                async with asyncio.timeout(0.2):
                     await publishes(client)
                     return
             client.acknowledge(packet_id)

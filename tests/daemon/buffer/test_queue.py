@@ -50,7 +50,7 @@ async def test_a_refused_sample_goes_out_again_as_it_was(tmp_path: Path, clock: 
         await refuse(buffer, 1, 3)
         count = await buffer.requeue.replay("cloud", [("", 4)])
         assert (count.samples, count.readings) == (1, 1)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(20):
             await box.wait()
         batch = await box.take(Limits(), Lane.BACKLOG)
         assert batch is not None

@@ -31,7 +31,7 @@ MOTOR = Sensor(
     0.2,
     [Ask("rms", SPEED, "uint16", scale=0.01, unit="mm/s"), Ask("name", NAME, "text")],
 )
-QUICK = Timing(start_s=0.5, check_s=0.1, silence_s=0.5, repeat_s=0.5, connect_s=1.0, answer_s=1.0)
+QUICK = Timing(start_s=2.0, check_s=0.1, silence_s=5.0, repeat_s=1.0, connect_s=2.0, answer_s=2.0)
 
 
 def ruuvi(heat: float = 24.3, number: int = 205) -> Advert:
@@ -76,7 +76,7 @@ async def listening(
     sink, driver = KeepingSink(), BluetoothDriver(plan, keys or {}, timing)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(driver.run(sink), name="driver")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await bluez.listened()
         yield sink, driver
         task.cancel()
