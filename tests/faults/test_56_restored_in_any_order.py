@@ -8,14 +8,14 @@ import random
 
 import pytest
 
+from tests.simulation.builds import BUILDS
 from tests.simulation.cloud import Mood
-from tests.simulation.flaws import FLAWS
+from tests.simulation.events import lived
 from tests.simulation.life import SOUND, Flaw
 from tests.simulation.plant import Trouble
-from tests.simulation.world import Scenario, World, simulate
+from tests.simulation.world import World
 
 CUT_FROM_S, BACK_FROM_S, APART_S = 600.0, 4000.0, 200.0
-DAYS, PACE = 0.3, 2.0
 PARTS = ("card", "deduplicates", "platform", "every wire")
 BAD = (
     "a batch is dropped after three failures",
@@ -48,7 +48,7 @@ def findings(seed: int, flaw: Flaw = SOUND) -> list[str]:
                 turn(part, well=well, world=world)
 
             script.append((at_s, happens))
-    return simulate(Scenario(seed, DAYS, 0.0, PACE, flaw, script)).findings
+    return lived(script, flaw)
 
 
 @pytest.mark.timeout(60)
@@ -60,4 +60,4 @@ def test_everything_recovers_in_any_order(seed: int) -> None:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("bad", BAD)
 def test_a_build_that_gives_up_or_believes_is_caught(bad: str) -> None:
-    assert findings(1, FLAWS[bad]) != []
+    assert findings(1, BUILDS[bad].flaw) != []
