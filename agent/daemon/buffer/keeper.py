@@ -94,15 +94,15 @@ class Keeper:
         """Bring in what quarantined stores, and one in RAM, still hold."""
         if self._desk.exiled:
             return
-        for place in self._quarantine.places():
-            if await self._rescue.bring_in(place):
-                self._quarantine.remove(place)
+        await self._bring_in(self._quarantine)
         self._quarantine.bound(self._opening.site.buffer_bytes // SHARE)
         exile = exile_of(self._opening.home)
-        if exile is not None:
-            with suppress(OSError):  # whether it was closed, and so nothing of it is missing
-                shutil.copy(exile / "witness", exile / "buffer" / "witness")
-        if exile is not None and await self._rescue.bring_in(exile / "buffer"):
+        if exile is None:
+            return
+        await self._bring_in(Quarantine(exile))
+        with suppress(OSError):  # whether it was closed, and so nothing of it is missing
+            shutil.copy(exile / "witness", exile / "buffer" / "witness")
+        if await self._rescue.bring_in(exile / "buffer"):
             shutil.rmtree(exile, ignore_errors=True)
             await self._desk.thread.run(RamNote(self._opening.home).erase)
 
@@ -116,6 +116,11 @@ class Keeper:
         if self._over(FILLED) or self._full:
             self._full = False
             await self._make_room()
+
+    async def _bring_in(self, quarantine: Quarantine) -> None:
+        for place in quarantine.places():
+            if await self._rescue.bring_in(place):
+                quarantine.remove(place)
 
     async def _try_home(self) -> None:
         """Whether the disk answers again; what is in RAM is brought in by the next start.

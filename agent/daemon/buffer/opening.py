@@ -3,7 +3,7 @@
 import errno
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent import logging
@@ -104,8 +104,8 @@ class Opening:
             event_type="store.broken",
             error=refused.message,
         )
-        store = self.build.store(exile, EXILE)
-        opened = await self._made(store, exile, now)
+        in_ram = replace(self, home=exile, build=replace(self.build, frame=EXILE))
+        store, opened = await in_ram.at_home(now)
         await self.note(opened.cursors, opened.accepted)
         opened.broken = refused.message
         return store, opened
@@ -158,6 +158,7 @@ class Opening:
         except (sqlite3.Error, OSError, Newer, Unusable) as error:
             message = f"a new store in {self.home} does not work either: {error}"
             raise NoStoreError(message) from error
+        opened.news.append(f"A damaged store was set aside, what can be read comes back: {reason}.")
         return store, opened
 
     def _store(self, home: Path) -> Store:
@@ -184,9 +185,8 @@ class Opening:
 
     async def _beside(self, now: Instant, newer: Newer) -> tuple[Store, Opened]:
         home = self.home / BESIDE
-        store = self._store(home)
         home.mkdir(mode=0o750, exist_ok=True)
-        opened = await self._made(store, home, now)
+        store, opened = await replace(self, home=home).at_home(now)
         opened.news.append(
             f"The store was written by a newer version (format {newer}) and is left as it is."
         )

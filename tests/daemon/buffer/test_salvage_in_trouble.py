@@ -5,6 +5,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from agent.daemon.buffer.salvage import lines
 from agent.daemon.buffer.store import Store
 from agent.plan import Json
 from tests.daemon.buffer.parts import HandClock, balanced, drain, made, opened, powers, put
+from tests.lab.needs import ram_for_exile
+
+__all__ = ["ram_for_exile"]
 
 
 class Disk:
@@ -22,11 +26,12 @@ class Disk:
 
     Attributes:
         refuses: nothing is written.
-        dead: it cannot even be opened again.
+        dead: what lies there cannot even be opened.
     """
 
     def __init__(self) -> None:
-        self.refuses = self.dead = False
+        self.refuses = False
+        self.dead: Path | None = None
 
     def build(self) -> Build:
         disk = self
@@ -38,7 +43,7 @@ class Disk:
                 return super().execute(sql, values)
 
             def open(self, *, again: bool = False) -> None:
-                if disk.dead:
+                if disk.dead in self._file.parents:
                     raise _error()
                 super().open(again=again)
 
@@ -108,17 +113,77 @@ async def test_salvage_waits_for_a_disk_that_refuses(
     home, disk = tmp_path / "home", Disk()
     await set_aside(home, clock, home, *range(40))
     async with opened(home, clock, build=disk.build()) as buffer:
-        disk.refuses, disk.dead = True, dead
+        disk.refuses, disk.dead = True, home if dead else None
         await put(buffer, clock, 1000)
         assert buffer.facts().broken
         async with asyncio.TaskGroup() as group:
             salvage = group.create_task(buffer.salvage(), name="salvage")
             await asyncio.sleep(0.1)
             assert not salvage.done()
-            disk.refuses = disk.dead = False
+            disk.refuses, disk.dead = False, None
             clock.tick(61)
             await put(buffer, clock, 1001)
             assert buffer.facts().broken is None
         delivered = powers(await drain(buffer.outbox("cloud")))
         assert sorted(map(int, delivered)) == [*range(40), 1000, 1001]
         assert balanced(buffer)
+
+
+async def test_a_damaged_store_in_ram_is_put_aside_like_one_on_the_disk(
+    tmp_path: Path, clock: HandClock, ram_for_exile: Path
+) -> None:
+    home, disk = tmp_path / "home", Disk()
+    async with opened(home, clock, build=disk.build()) as buffer:
+        await put(buffer, clock, 1)
+    disk.dead = home
+    async with opened(home, clock, build=disk.build()) as buffer:
+        await put(buffer, clock, 2)
+    [exile] = stores_in(ram_for_exile)
+    damage(exile)
+    async with opened(home, clock, build=disk.build()) as buffer:
+        await put(buffer, clock, 3)
+    disk.dead = None
+    async with opened(home, clock, build=disk.build()) as buffer:
+        await buffer.salvage()
+        delivered = powers(await drain(buffer.outbox("cloud")))
+        assert sorted(map(int, delivered)) == [1, 2, 3]
+        assert balanced(buffer)
+    assert not stores_in(ram_for_exile)
+
+
+async def test_a_damaged_store_beside_a_newer_one_waits_until_that_one_is_understood(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    build = Build(made, salvage=salvaged_here)
+    async with opened(tmp_path, clock) as buffer:
+        await put(buffer, clock, 1)
+    ours = becomes_format(tmp_path, 99)
+    async with opened(tmp_path, clock) as buffer:
+        await put(buffer, clock, 2)
+    damage(tmp_path / "beside")
+    async with opened(tmp_path, clock, build=build) as buffer:
+        await put(buffer, clock, 3)
+    becomes_format(tmp_path, ours)
+    async with opened(tmp_path, clock, build=build) as buffer:
+        await buffer.salvage()
+        delivered = powers(await drain(buffer.outbox("cloud")))
+        assert sorted(map(int, delivered)) == [1, 2, 3]
+        assert balanced(buffer)
+
+
+def stores_in(ram: Path) -> list[Path]:
+    return [*ram.iterdir()]
+
+
+def becomes_format(home: Path, number: int) -> int:
+    """Returns which it had before."""
+    with closing(sqlite3.connect(home / "buffer" / "buffer.db")) as db:
+        [(before,)] = db.execute("pragma user_version")
+        db.execute(f"pragma user_version = {number}")
+    return int(before)
+
+
+def damage(home: Path) -> None:
+    """It lacks a table."""
+    with closing(sqlite3.connect(home / "buffer" / "buffer.db")) as db:
+        db.execute("drop table loss")
