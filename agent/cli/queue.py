@@ -131,7 +131,8 @@ def _remarks(name: str, found: Json) -> Iterator[str]:
         used, allowed = words.size(budget["used_bytes"]), words.size(budget["allowed_bytes"])
         yield f"{name}: {used} of this month's {allowed} used{until}."
     if not found["configured"] and found["waiting"]:
-        yield f"{name} is not in the file any more. To let go of it:"
+        kept = words.amount(found["waiting"]["readings"], "reading")
+        yield f"{name} is no longer in the configuration, and {kept} wait for it. To free them:"
         yield f"   fieldpost queue drop {name}"
     if refused := found["rejected"]:
         again = f", {refused['going_again']} of them going again" if refused["going_again"] else ""

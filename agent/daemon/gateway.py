@@ -8,7 +8,8 @@ from agent.clock import Clock
 from agent.daemon import parts
 from agent.daemon.buffer import Buffer, Loss
 from agent.daemon.buffer.opening import SOUND, Build
-from agent.daemon.health import Configuration, Health, Queue, Store, Surroundings, Way
+from agent.daemon.health import Configuration, Event, Health, Queue, Store, Surroundings, Way
+from agent.daemon.health.words import Status
 from agent.daemon.history import History
 from agent.daemon.intake import Intake
 from agent.daemon.learned import Lessons
@@ -67,6 +68,8 @@ class Gateway:
         """
         now = self.clock.now()
         await self.buffer.open()
+        if found := " ".join(self.buffer.news):
+            self.health.journal.say(Event(Status.WARN, "store.opened", "store", found))
         self.uplinks = dict(self._uplinks(awoke=self.buffer.awoke(now)))
 
     def snapshot(self) -> Json:

@@ -26,7 +26,8 @@ platform: 2 refused samples, 1 of them going again:
    fieldpost queue rejected platform
 platform: 120 readings lost, given up by hand,
    2026-11-23 12:04 to 13:10
-old is not in the file any more. To let go of it:
+old is no longer in the configuration, and 80 readings wait for it. To free
+   them:
    fieldpost queue drop old
 old: at most 6 readings lost, not whole on the card at a power cut or crash,
    until 2026-11-23 12:04

@@ -93,3 +93,15 @@ async def test_another_databases_log_is_not_believed(tmp_path: Path, clock: Hand
         values = powers(await take(buffer.outbox("cloud")))
         assert values[-1] == "new"
         assert "b" not in values
+
+
+async def test_what_a_start_found_is_a_sentence_at_once(tmp_path: Path, clock: HandClock) -> None:
+    async with opened(tmp_path / "a", clock) as buffer:
+        assert not buffer.news
+        await put(buffer, clock, 1, 2, 3)
+        shutil.copytree(tmp_path / "a", tmp_path / "b")
+    async with opened(tmp_path / "b", clock) as buffer:
+        [sentence] = buffer.news
+    assert "without a proper stop" in sentence
+    async with opened(tmp_path / "a", clock) as buffer:
+        assert not buffer.news

@@ -35,6 +35,7 @@ class Buffer:
     Attributes:
         views: what is held, for people.
         requeue: what people may do with it.
+        news: what was found when it was opened, sentences for people.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Buffer:
         self.views = Views(self._desk, self._commits.flush)
         self.requeue = Requeue(self._desk, self.views, self._commits.flush)
         self._keeper = Keeper(self._desk, self._opening, self._commits.flush)
+        self.news: Sequence[str] = ()
         self._lock: int | None = None
 
     async def open(self) -> None:
@@ -66,7 +68,9 @@ class Buffer:
             FieldpostError: not even RAM can hold one.
         """
         self._lock = lock(self._folder)
-        self._desk.begin(*await self._opening.open(self._clock.now()))
+        store, opened = await self._opening.open(self._clock.now())
+        self.news = opened.news
+        self._desk.begin(store, opened)
         with suppress(UnavailableError):  # what was asked for waits for a store that answers
             await self.requeue.begin()
 

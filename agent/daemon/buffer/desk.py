@@ -16,7 +16,7 @@ from agent.daemon.buffer.reading import Ask, Damage, Found
 from agent.daemon.buffer.stock import Stock
 from agent.daemon.buffer.store import Store
 from agent.daemon.buffer.tables import set_aside
-from agent.daemon.buffer.telling import tell, tell_opened
+from agent.daemon.buffer.telling import tell
 from agent.daemon.buffer.thread import StoreThread
 from agent.sample import Sample
 
@@ -92,7 +92,6 @@ class Desk:
                 self.outboxes[cursor.name] = Outbox(cursor, self.stock, self, oldest)
         self.broken = opened.broken
         self.exiled = opened.broken is not None
-        tell_opened(opened.news)
 
     def give_up(self, chunks: Iterable[Chunk], reason: Loss) -> None:
         """Let whole chunks go with the next commit, for everyone who still waits for them."""

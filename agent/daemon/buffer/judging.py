@@ -84,7 +84,12 @@ def judged(witness: Witness | None, tables: Tables, frame: Frame, *, had_wal: bo
     _judge_numbers(judgement, witness, tables, known=known, had_wal=had_wal)
     if known and not witness.clean:
         judgement.suspicious = True
-        judgement.reasons.append((Loss.UNCLEAN_STOP, Count(0, tables.fullest(frame.window_ms))))
+        most = tables.fullest(frame.window_ms)
+        judgement.reasons.append((Loss.UNCLEAN_STOP, Count(0, most)))
+        judgement.news.append(
+            "The daemon ended without a proper stop (a power cut, a crash):"
+            f" at most {most} readings that were not on the card yet are lost."
+        )
         if not had_wal:
             judgement.new_life = "the write-ahead log is missing"
     if UNKNOWN not in (witness.hardware, frame.hardware) and witness.hardware != frame.hardware:

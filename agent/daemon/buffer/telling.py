@@ -10,12 +10,6 @@ from agent.daemon.buffer.orders import Done
 log = logging.get("buffer")
 
 
-def tell_opened(news: list[str]) -> None:
-    """What was found when the store was opened."""
-    for sentence in news:
-        log.warning(sentence, event_type="store.opened")
-
-
 def tell(done: Done, was_broken: str | None) -> None:
     """What a transaction met; the same once, not each time."""
     if done.trouble:
