@@ -115,7 +115,24 @@ class Care:
             raise FullError from error
         raise BrokenError(said(error), Trouble.FULL) from error
 
-    def clear(self, refuge: Refuge, now: Instant) -> None:
+    def bring_home(self, refuge: Refuge, now: Instant) -> None:
+        """Write what RAM held; only a full disk is cleared first.
+
+        Clearing writes cursors that know of samples in RAM, which a stop before the rest is written
+        would leave behind without them.
+
+        Raises:
+            sqlite3.Error: it still refuses.
+        """
+        try:
+            refuge.give_back(now)
+        except sqlite3.Error as error:
+            if kind_of(error) is not Trouble.FULL:
+                raise
+            self._clear(refuge, now)
+            refuge.give_back(now)
+
+    def _clear(self, refuge: Refuge, now: Instant) -> None:
         """Delete what everybody has, with the room the ballast gives if need be.
 
         Raises:

@@ -136,13 +136,23 @@ class Store:
         refuge = self._refuge
         if refuge is not None and not self._leave(refuge, now, last=True):
             self._care.note.write(refuge.held, exact=True)
-        else:
-            with suppress(sqlite3.Error, OSError):
-                with self._db.transaction():
-                    self._tables.save_meta(now, self._tables.accepted)
-                self._care.vouch(now, clean=not self._damaged)
-                self._db.checkpoint()
+        elif not self._sealed(now):
+            # an error that passes: a log that goes without a word of it would look lost
+            with suppress(BrokenError):
+                self._reopen()
+                self._sealed(now)
         self._db.close()
+
+    def _sealed(self, now: Instant) -> bool:
+        """Whether the last word of this run is on the disk."""
+        try:
+            with self._db.transaction():
+                self._tables.save_meta(now, self._tables.accepted)
+            self._care.vouch(now, clean=not self._damaged)
+            self._db.checkpoint()
+        except (sqlite3.Error, OSError):
+            return False
+        return True
 
     def _begin(self, judgement: Judgement, cursors: list[Cursor], now: Instant) -> None:
         """The first commit of a run: it makes the WAL, so that its absence means something."""
@@ -240,7 +250,7 @@ class Store:
             return False
         try:
             self._reopen()
-            self._give_back(refuge, now)
+            self._care.bring_home(refuge, now)
         except BrokenError as error:
             refuge.refused_again(now, str(error))
         except sqlite3.Error as error:
@@ -251,20 +261,6 @@ class Store:
             return True
         self._care.note.write(refuge.held)
         return False
-
-    def _give_back(self, refuge: Refuge, now: Instant) -> None:
-        """Write what RAM held; only a full disk is cleared first.
-
-        Clearing writes cursors that know of samples in RAM, which a stop before the rest is written
-        would leave behind without them.
-        """
-        try:
-            refuge.give_back(now)
-        except sqlite3.Error as error:
-            if kind_of(error) is not Trouble.FULL:
-                raise
-            self._care.clear(refuge, now)
-            refuge.give_back(now)
 
     def _read(self, ask: Ask) -> Found:
         try:
