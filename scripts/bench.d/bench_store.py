@@ -22,7 +22,6 @@ import argparse
 import asyncio
 import gc
 import json
-import random
 import shutil
 import sqlite3
 import statistics
@@ -36,11 +35,10 @@ from typing import Any
 import kit
 import meters
 import orjson
+from stored import CLOCK, NAME, Plant, deliver, fill
 from tables import Row, medians
 
-from agent.clock import SystemClock
-from agent.cloud import Limits, Receipt
-from agent.daemon.buffer import Buffer, Lane
+from agent.daemon.buffer import Buffer
 from agent.daemon.buffer.model import Cursor
 from agent.daemon.buffer.opening import frame_of
 from agent.daemon.buffer.orders import Order
@@ -54,29 +52,7 @@ STRETCH = 20  # commits between turns
 CHECKPOINT_COMMITS = 100
 PACES = {"cycle": (1, 1), "paced": (10, 60)}  # commits from cursor to cursor, delete to delete
 LAG = 2  # commits that delivery is behind, as it is when the cloud is there
-NAME = "cloud"
-CLOCK = SystemClock()
 SITE = Site("bench", "bench", "UTC", 1_000_000_000, 5.0)  # the window is never waited for
-
-
-class Plant:
-    """Devices whose values walk: six of ten move by up to five at each reading."""
-
-    def __init__(self, points: int) -> None:
-        self.points = points
-        self.random = random.Random(42)  # noqa: S311 - the same plant in every run
-        self.values: dict[int, dict[str, int]] = {}
-
-    def sample(self, device: int) -> Sample:
-        """One poll of all registers."""
-        draw = self.random
-        values = self.values.setdefault(
-            device, {f"tag_{n}": draw.randrange(5000) for n in range(self.points)}
-        )
-        for tag in values:
-            if draw.random() < 0.6:
-                values[tag] += draw.randint(-5, 5)
-        return Sample(f"device-{device}", CLOCK.now(), dict(values))
 
 
 class Meter:
@@ -135,22 +111,6 @@ class Floor:
         self._db.execute("commit")
         if self._commits % CHECKPOINT_COMMITS == 0:
             self._db.execute("pragma wal_checkpoint(passive)").fetchall()
-
-
-async def fill(buffer: Buffer, samples: list[Sample]) -> None:
-    """Put samples and have them committed."""
-    for sample in samples:
-        await buffer.put(sample)
-    await buffer.flush()
-
-
-async def deliver(buffer: Buffer) -> int:
-    """Take everything and settle it; how many readings that was."""
-    outbox, readings = buffer.outbox(NAME), 0
-    while batch := await outbox.take(Limits(records=1000, readings=10_000), Lane.ANY):
-        await outbox.settle(batch, Receipt(accepted=range(len(batch.records))))
-        readings += batch.readings
-    return readings
 
 
 class Cycle:

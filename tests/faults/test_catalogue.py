@@ -20,7 +20,7 @@ PARTLY: dict[int, str] = {
     18: "a file system that the kernel made read-only becomes writable by a new mount only",
     23: "a server that reports another hash under a known number: none of ours speaks of hashes",
     41: "the quota's part is in test_12, at full size in nobody's: 5 GB are not written here",
-    67: "thirty days, not 10^8 readings: the slope of memory and a database of 1 GiB by hand",
+    67: "thirty days, not 10^8 readings: those, and the slope of memory, with `scripts/bench long`",
 }
 
 
