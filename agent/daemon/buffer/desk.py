@@ -274,6 +274,7 @@ class Desk:
                 set_aside(cursor, done.reserved)
             for box in self.outboxes.values():
                 box.island(done.reserved.first, done.reserved.last)
+            self.stock.shelf.part(readable=True)  # it lies behind samples of the same transaction
             # what comes back may have left before, with the stamps it has
             self.stock.handed = max(self.stock.handed, done.reserved.last)
             self.reserved = done.reserved

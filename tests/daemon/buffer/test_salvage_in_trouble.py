@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,17 @@ from agent.daemon.buffer.opening import Build
 from agent.daemon.buffer.salvage import lines
 from agent.daemon.buffer.store import Store
 from agent.plan import Json
-from tests.daemon.buffer.parts import HandClock, balanced, drain, made, opened, powers, put
+from tests.daemon.buffer.parts import (
+    SITE,
+    HandClock,
+    balanced,
+    drain,
+    made,
+    opened,
+    powers,
+    put,
+    sample,
+)
 from tests.lab.needs import ram_for_exile
 
 __all__ = ["ram_for_exile"]
@@ -126,6 +137,21 @@ async def test_salvage_waits_for_a_disk_that_refuses(
             assert buffer.facts().broken is None
         delivered = powers(await drain(buffer.outbox("cloud")))
         assert sorted(map(int, delivered)) == [*range(40), 1000, 1001]
+        assert balanced(buffer)
+
+
+async def test_samples_that_come_while_a_block_is_set_aside_hide_nothing_of_it(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    await set_aside(tmp_path, clock, tmp_path, *range(10))
+    site = replace(SITE, may_lose_s=60.0)
+    build = Build(made, salvage=salvaged_here)
+    async with opened(tmp_path, clock, site=site, build=build) as buffer:
+        await buffer.put(sample(clock, 1000))
+        await buffer.salvage()
+        await put(buffer, clock, 1001)
+        delivered = powers(await drain(buffer.outbox("cloud")))
+        assert sorted(map(int, delivered)) == [*range(10), 1000, 1001]
         assert balanced(buffer)
 
 
