@@ -145,11 +145,11 @@ def _renamed(
 
 
 @cache
-def shim() -> Path:
-    """The recorder, compiled once per test run."""
-    made = Path(tempfile.mkdtemp(prefix="iorecord-")) / "iorecord.so"
+def shim(source: Path = SHIM) -> Path:
+    """A library to be preloaded, compiled once per test run."""
+    made = Path(tempfile.mkdtemp(prefix=f"{source.stem}-")) / f"{source.stem}.so"
     compiler = shutil.which(os.environ.get("CC", "cc")) or "cc"
-    command = [compiler, "-O2", "-shared", "-fPIC", "-o", str(made), str(SHIM), "-ldl"]
+    command = [compiler, "-O2", "-shared", "-fPIC", "-o", str(made), str(source), "-ldl"]
     subprocess.run(command, check=True)
     return made
 
