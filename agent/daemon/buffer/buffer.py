@@ -83,12 +83,16 @@ class Buffer:
         await self._keeper.run()
 
     async def close(self) -> None:
-        """Commit everything and let go; the next start finds a clean store."""
+        """Commit everything and let go; the next start finds a clean store.
+
+        What the quota leaves no room for is noted beside the store: the next start counts it.
+        """
         self._desk.closing = True
         try:
             if self._desk.store is not None:
                 await self._commits.flush()
-                await self._thread.run(self._desk.store.close, self._clock.now())
+                left = self._commits.left
+                await self._thread.run(self._desk.store.close, self._clock.now(), left)
         finally:
             self._thread.stop()
             if self._lock is not None:
@@ -122,9 +126,9 @@ class Buffer:
         """Bring in what quarantined stores still hold; `run` begins with it."""
         await self._keeper.salvage()
 
-    async def flush(self) -> None:
-        """Commit everything accepted so far."""
-        await self._commits.flush()
+    async def flush(self) -> bool:
+        """Commit everything accepted so far; False: the quota leaves no room for it."""
+        return await self._commits.flush()
 
     def outbox(self, name: str) -> Outbox:
         """What waits for a destination.

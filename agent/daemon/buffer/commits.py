@@ -11,6 +11,7 @@ from typing import Protocol
 
 from agent.clock import Clock
 from agent.daemon.buffer.cutting import size_of
+from agent.daemon.buffer.model import Count
 from agent.daemon.buffer.orders import Done, Order
 from agent.daemon.buffer.thread import StoreThread
 from agent.daemon.buffer.trouble import FullError
@@ -79,6 +80,12 @@ class Commits:
         since = self._under_way_since_s or self._oldest_s  # a transaction may hold no sample
         return max(0.0, self._clock.monotonic_s() - since) if since else 0.0
 
+    @property
+    def left(self) -> Count:
+        """What was accepted and has not been committed; while no transaction is under way."""
+        samples = [*(self._failed.samples if self._failed else ()), *self._samples]
+        return Count(len(samples), sum(len(sample.values) for sample in samples))
+
     def accept(self, sample: Sample) -> None:
         """Take one sample in."""
         if not self._samples:
@@ -112,15 +119,24 @@ class Commits:
             self._next_done = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._next_done)
 
-    async def flush(self) -> None:
-        """Commit what there is, now; gives up while the quota leaves no room."""
+    async def flush(self) -> bool:
+        """Commit what there is, now, but not what comes meanwhile.
+
+        Returns:
+            Whether everything accepted before is committed; False: the quota leaves no room.
+        """
+        # one that is under way, or failed before, does not hold what came since
+        jobs = 1 if self._job is None and self._failed is None else 2
         self._start()
-        while self._job is not None:
+        for _ in range(jobs):
+            if self._job is None:
+                self._start()
             ended = asyncio.get_running_loop().create_future()
             self._ended.append(ended)
             await ended
             if self._failed is not None:
-                return
+                return False
+        return True
 
     def _start(self) -> None:
         if self._timer is not None:
@@ -167,5 +183,5 @@ class Commits:
         if self._under_way is not None:
             self._under_way.set_result(None)
             self._under_way = None
-        if self._due:
+        if self._due or (self._samples and self._timer is None):  # came after one that failed
             self._start()

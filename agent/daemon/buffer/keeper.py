@@ -37,14 +37,14 @@ class Keeper:
 
     Args:
         opening: how stores come to be here.
-        flush: commits what there is.
+        flush: commits what there is; says whether it did.
     """
 
     def __init__(
         self,
         desk: Desk,
         opening: Opening,
-        flush: Callable[[], Awaitable[None]],
+        flush: Callable[[], Awaitable[bool]],
     ) -> None:
         self._desk = desk
         self._opening = opening
@@ -52,7 +52,7 @@ class Keeper:
         self._when_full = opening.site.when_full
         self._flush = flush
         self._quarantine = Quarantine(opening.home)
-        self._rescue = Rescue(desk, flush, opening.build.salvage)
+        self._rescue = Rescue(desk, self._committed, opening.build.salvage)
         most_bytes = opening.site.buffer_bytes // REJECTED_SHARE
         self._overflow = Overflow(desk, most_bytes, flush)
         self._woken = asyncio.Event()
@@ -121,6 +121,13 @@ class Keeper:
         for place in quarantine.places():
             if await self._rescue.bring_in(place):
                 quarantine.remove(place)
+
+    async def _committed(self) -> bool:
+        """Commit what there is; where the quota leaves no room for it, some is made."""
+        if await self._flush():
+            return True
+        await self._make_room()
+        return await self._flush()
 
     async def _try_home(self) -> None:
         """Whether the disk answers again; what is in RAM is brought in by the next start.

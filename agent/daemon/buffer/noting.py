@@ -24,15 +24,20 @@ class RamNote:
         self._home = home
         self._file = WitnessFile(home / "ram")
 
-    def write(self, held: Count, *, exact: bool = False) -> None:
+    def write(self, held: Count, *, exact: bool = False) -> bool:
         """Note what RAM holds.
 
         Args:
             held: what would be lost at this moment.
             exact: nothing more will come.
+
+        Returns:
+            Whether the disk took it.
         """
         with suppress(OSError):
             self._file.write(Witness(NOBODY, held.samples + 1, held.readings, 0, exact))
+            return True
+        return False
 
     def lost(self, fullest: Callable[[int], int], window_ms: int) -> Count | None:
         """What went with RAM at most; None where nothing did.

@@ -26,10 +26,10 @@ class Overflow:
 
     Args:
         most_bytes: it may take so much.
-        flush: commits what there is.
+        flush: commits what there is; says whether it did.
     """
 
-    def __init__(self, desk: Desk, most_bytes: int, flush: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, desk: Desk, most_bytes: int, flush: Callable[[], Awaitable[bool]]) -> None:
         self._desk = desk
         self._most_bytes = most_bytes
         self._views = Views(desk, flush)
@@ -49,14 +49,14 @@ class Overflow:
                 return
 
     async def _step(self, box: Outbox) -> bool:
-        await self._views.settle()
+        if not await self._views.settle():
+            return False  # what was given up already would be read, and counted, once more
         before = box.cursor.rejected
         oldest = await self._views.oldest_set_aside(box.cursor.name, STEP)
         if box.cursor.rejected is not before:
             return True  # something was refused or accepted meanwhile: look again
         self._give_up(box, oldest)
-        await self._flush()
-        return bool(oldest)
+        return bool(oldest) and await self._flush()
 
     def _give_up(self, box: Outbox, oldest: list[SetAside]) -> None:
         if not oldest:

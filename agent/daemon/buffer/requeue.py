@@ -35,10 +35,10 @@ class Requeue:
     """Acts on what is held.
 
     Args:
-        flush: commits what there is.
+        flush: commits what there is; says whether it did.
     """
 
-    def __init__(self, desk: Desk, views: Views, flush: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, desk: Desk, views: Views, flush: Callable[[], Awaitable[bool]]) -> None:
         self._desk = desk
         self._views = views
         self._flush = flush

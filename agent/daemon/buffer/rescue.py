@@ -59,7 +59,7 @@ async def salvaged(place: Path, after: int) -> AsyncIterator[Json]:
 class Rescue:
     """Brings in one quarantined store after the other."""
 
-    def __init__(self, desk: Desk, flush: Callable[[], Awaitable[None]], salvage: Salvage) -> None:
+    def __init__(self, desk: Desk, flush: Callable[[], Awaitable[bool]], salvage: Salvage) -> None:
         self._desk = desk
         self._flush = flush
         self._salvage = salvage
@@ -117,7 +117,7 @@ class Rescue:
             return None
         self._desk.reserve(Wreckage(place.name, old.last, old.lives, old.eras))
         while self._desk.reserved is None:
-            await self._flush()
+            await self._committed()
             await asyncio.sleep(PAUSE_S)
         return self._desk.reserved
 
@@ -141,11 +141,13 @@ class Rescue:
         Raises:
             UnavailableError: only a new start helps.
         """
-        while self._desk.store is None or self._desk.broken:
-            if self._desk.hopeless or self._desk.fault or self._desk.store is None:
-                raise UnavailableError(SILENT)
+        while (store := self._desk.store) and not self._desk.fault:
+            if not self._desk.broken:
+                return store
+            if self._desk.hopeless:
+                break
             await asyncio.sleep(WAIT_S)
-        return self._desk.store
+        raise UnavailableError(SILENT)
 
     def _of_another(self, progress: Progress, old: Old) -> bool:
         """Whether the block is that of a store which lay here under this name before."""
@@ -155,8 +157,18 @@ class Rescue:
     async def _commit(self, batch: list[Rescued], progress: Progress) -> None:
         await self._taking()
         self._desk.bring_in(batch, progress)
-        await self._flush()
+        await self._committed()
         await asyncio.sleep(PAUSE_S)
+
+    async def _committed(self) -> None:
+        """Return when what was brought in is on the card; while there is no room, it is not.
+
+        Raises:
+            UnavailableError: only a new start helps.
+        """
+        while not await self._flush():
+            await self._taking()
+            await asyncio.sleep(WAIT_S)
 
     async def _finish(
         self, place: Path, old: Old, batch: list[Rescued], progress: Progress | None
@@ -173,7 +185,7 @@ class Rescue:
             self._desk.enter([_moved(loss, progress.first - 1) for loss in old.losses])
             self._desk.keep_refused(old.rejected)
             self._desk.bring_in(batch, replace(progress, done=True))
-        await self._flush()
+        await self._committed()
         log.warning(
             "A damaged store was salvaged.",
             event_type="store.salvaged",

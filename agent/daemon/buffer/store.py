@@ -30,6 +30,7 @@ ATTEMPTS = 3  # an I/O error means "outcome unknown": reopen, look, write the sa
 UNREAD_MAX = 10  # a page that so many attempts could not read would hold up its lane for ever
 MEASURE_COMMITS = 16  # between looks how large the file is, which cost a little each
 SILENT = "The disk does not answer, so what it holds cannot be read now."
+NOTHING = Count()
 
 T = TypeVar("T")
 
@@ -131,24 +132,30 @@ class Store:
             self._unread(error)
             raise UnavailableError(SILENT, action="fieldpost doctor") from error
 
-    def close(self, now: Instant) -> None:
-        """Write down where we are, empty the WAL, let go; a broken disk keeps what it has."""
+    def close(self, now: Instant, left: Count = NOTHING) -> None:
+        """Write down where we are, empty the WAL, let go; a broken disk keeps what it has.
+
+        Args:
+            now: this moment.
+            left: what was accepted and no order could bring to the card; the next start counts it.
+        """
         refuge = self._refuge
         if refuge is not None and not self._leave(refuge, now, last=True):
-            self._care.note.write(refuge.held, exact=True)
-        elif not self._sealed(now):
+            self._care.note.write(refuge.held + left, exact=True)
+        elif not self._sealed(now, left):
             # an error that passes: a log that goes without a word of it would look lost
             with suppress(BrokenError):
                 self._reopen()
-                self._sealed(now)
+                self._sealed(now, left)
         self._db.close()
 
-    def _sealed(self, now: Instant) -> bool:
+    def _sealed(self, now: Instant, left: Count) -> bool:
         """Whether the last word of this run is on the disk."""
+        told = left == NOTHING or self._care.note.write(left, exact=True)
         try:
             with self._db.transaction():
                 self._tables.save_meta(now, self._tables.accepted)
-            self._care.vouch(now, clean=not self._damaged)
+            self._care.vouch(now, clean=told and not self._damaged)
             self._db.checkpoint()
         except (sqlite3.Error, OSError):
             return False

@@ -41,17 +41,21 @@ class Views:
     """Reads what is on the card.
 
     Args:
-        flush: commits what there is.
+        flush: commits what there is; says whether it did.
     """
 
-    def __init__(self, desk: Desk, flush: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, desk: Desk, flush: Callable[[], Awaitable[bool]]) -> None:
         self._desk = desk
         self._flush = flush
 
-    async def settle(self) -> None:
-        """Have everything that was answered so far on the card, where the views look."""
+    async def settle(self) -> bool:
+        """Have everything that was answered so far on the card, where the views look.
+
+        Returns:
+            Whether it is; False: the quota leaves no room.
+        """
         self._desk.save_cursors()
-        await self._flush()
+        return await self._flush()
 
     async def backlogs(self) -> Mapping[str, Backlog]:
         """What waits, by destination; those that are not configured any more come last."""

@@ -1,5 +1,7 @@
 """A store in a folder, a clock that only tests move, and samples."""
 
+import json
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +11,8 @@ from agent.clock import Clock
 from agent.cloud import Batch, Limits, Receipt, Record
 from agent.daemon.buffer import Buffer, Lane, Outbox
 from agent.daemon.buffer.opening import Build
-from agent.plan import Site
+from agent.daemon.buffer.salvage import lines
+from agent.plan import Json, Site
 from agent.prepare.store import migrate
 from agent.sample import Instant, Sample, Value
 
@@ -70,6 +73,22 @@ async def put(buffer: Buffer, clock: HandClock, *values: Value, device: str = "m
         await buffer.put(sample(clock, value, device=device))
         clock.tick(0.1)
     await buffer.flush()
+
+
+async def set_aside(home: Path, clock: HandClock, into: Path, *values: int) -> None:
+    """A store with samples nobody had, as it lies in the quarantine of another."""
+    async with opened(home, clock) as buffer:
+        await put(buffer, clock, *values)
+    place = into / "quarantine" / "0001"
+    place.parent.mkdir()
+    shutil.move(home / "buffer", place)
+    shutil.copy(home / "witness", place / "witness")
+
+
+async def salvaged_here(place: Path, after: int) -> AsyncIterator[Json]:
+    """Without a child."""
+    for line in lines(place, after):
+        yield json.loads(line)
 
 
 async def take(outbox: Outbox, lane: Lane = Lane.ANY, limits: Limits | None = None) -> list[Record]:

@@ -1,7 +1,6 @@
 """Salvage where other things go wrong, too: a disk that refuses, a name that comes again."""
 
 import asyncio
-import json
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
@@ -13,7 +12,6 @@ import pytest
 
 from agent.daemon.buffer.database import Database, Frame
 from agent.daemon.buffer.opening import Build
-from agent.daemon.buffer.salvage import lines
 from agent.daemon.buffer.store import Store
 from agent.plan import Json
 from tests.daemon.buffer.parts import (
@@ -25,7 +23,9 @@ from tests.daemon.buffer.parts import (
     opened,
     powers,
     put,
+    salvaged_here,
     sample,
+    set_aside,
 )
 from tests.lab.needs import ram_for_exile
 
@@ -73,22 +73,6 @@ def _error() -> sqlite3.OperationalError:
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
-
-
-async def set_aside(home: Path, clock: HandClock, into: Path, *values: int) -> None:
-    """A store with samples nobody had, as it lies in the quarantine of another."""
-    async with opened(home, clock) as buffer:
-        await put(buffer, clock, *values)
-    place = into / "quarantine" / "0001"
-    place.parent.mkdir()
-    shutil.move(home / "buffer", place)
-    shutil.copy(home / "witness", place / "witness")
-
-
-async def salvaged_here(place: Path, after: int) -> AsyncIterator[Json]:
-    """Without a child."""
-    for line in lines(place, after):
-        yield json.loads(line)
 
 
 async def dies_at_the_end(place: Path, after: int) -> AsyncIterator[Json]:
