@@ -37,7 +37,8 @@ class Pending:
     @property
     def moves_cursors(self) -> bool:
         """Whether cursors have to be saved in the same transaction."""
-        return bool(self.moved or self.losses or self.rescued or self.wreckage or self.progress)
+        counted = self.moved or self.losses or self.drop  # what is gone must not look lost later
+        return bool(counted or self.rescued or self.wreckage or self.progress)
 
     def give_up(
         self, stock: Stock, cursors: list[Cursor], chunks: Iterable[Chunk], reason: Loss
