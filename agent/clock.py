@@ -35,8 +35,8 @@ class SystemClock:
     """The machine's clocks.
 
     Args:
-        floor_ns: wall time below which the clock is certainly wrong: the latest of build time and
-            the newest trusted instant in the store.
+        floor_ns: wall time below which the clock is certainly wrong. The newest one in the store is
+            none: one server that told of years to come would have every later one disbelieved.
 
     Attributes:
         synchronized: set by whoever asked the system in another way than by timesyncd's mark.

@@ -170,6 +170,5 @@ class Buffer:
             starts=desk.starts,
             broken=desk.broken,
             set_aside=self._keeper.set_aside,
-            trusted_floor_ns=stock.floor_ns,
             destinations=destinations,
         )

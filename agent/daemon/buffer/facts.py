@@ -78,7 +78,6 @@ class StoreFacts:
         written_bytes: committed since the start, about.
         broken: why it works in RAM only, one sentence, or None.
         set_aside: what was put into quarantine and is not yet salvaged, one sentence, or None.
-        trusted_floor_ns: newest wall time the store knows to be true; a clock below it is wrong.
     """
 
     epoch: str
@@ -92,5 +91,4 @@ class StoreFacts:
     starts: int = 0
     broken: str | None = None
     set_aside: str | None = None
-    trusted_floor_ns: int = 0
     destinations: Mapping[str, DestinationFacts] = field(default_factory=dict)

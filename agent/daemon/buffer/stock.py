@@ -74,12 +74,6 @@ class Stock:
         self.doubted = False
         return max([self.opened, *(cursor.settled.last for cursor in cursors)]) + 1
 
-    @property
-    def floor_ns(self) -> int:
-        """The newest wall time that is known to have been."""
-        trusted = (era.trusted for era in self.eras.values())
-        return max((anchor.wall_ns for anchor in trusted if anchor), default=0)
-
     def add(self, done: Done) -> bool:
         """Take in what a transaction left; returns whether something urgent is in it."""
         for era in done.eras:
