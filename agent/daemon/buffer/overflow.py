@@ -19,6 +19,7 @@ SHARE = 10  # of the quota
 ROW_BYTES, READING_BYTES = 250, 40  # about what a set-aside sample takes, as JSON with its reason
 STEP = 200  # samples given up in one commit
 STEPS = 50  # in one round: a look every minute must not hold up the next
+AGAIN_S = 60.0  # after a look in vain: each takes a commit, and a commit leads to a look
 
 
 class Overflow:
@@ -34,6 +35,8 @@ class Overflow:
         self._most_bytes = most_bytes
         self._views = Views(desk, flush)
         self._flush = flush
+        self._in_vain: tuple[str, Count] | None = None
+        self._in_vain_at_s = 0.0
 
     async def bound(self) -> None:
         """Give up the oldest until the rest fits.
@@ -45,10 +48,19 @@ class Overflow:
             boxes = self._desk.outboxes.values()
             if sum(_bytes(box) for box in boxes) <= self._most_bytes:
                 return
-            if not await self._step(max(boxes, key=_bytes)):
+            most = max(boxes, key=_bytes)
+            if self._was_in_vain(most) or not await self._step(most):
                 return
 
+    def _was_in_vain(self, box: Outbox) -> bool:
+        """Whether the last look found nothing to give up, and nothing is different since."""
+        state = box.cursor.name, box.cursor.rejected
+        lately = self._desk.clock.monotonic_s() - self._in_vain_at_s < AGAIN_S
+        return lately and state == self._in_vain
+
     async def _step(self, box: Outbox) -> bool:
+        self._in_vain = box.cursor.name, box.cursor.rejected
+        self._in_vain_at_s = self._desk.clock.monotonic_s()
         if not await self._views.settle():
             return False  # what was given up already would be read, and counted, once more
         before = box.cursor.rejected

@@ -238,3 +238,25 @@ async def test_what_is_refused_takes_a_tenth_of_the_quota_and_the_oldest_goes_by
         assert newest[0].seq == 600
     async with opened(tmp_path, clock, ("a", "b"), small) as buffer:
         assert powers(await drain(buffer.outbox("a"))) == [0]
+
+
+async def test_looks_commit_nothing_while_all_that_was_refused_is_on_its_way_out_again(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    """Each commit leads to a look where room is short: one that commits in vain would never end."""
+    small = replace(SITE, buffer_bytes=1 << 20)
+    async with opened(tmp_path, clock, site=small) as buffer:
+        await put(buffer, clock, *range(600))
+        await refuse(buffer, *range(600))
+        await buffer.requeue.replay("cloud", None)
+        await buffer.look_after()
+        before = buffer.facts().commits
+        for _ in range(10):
+            await buffer.look_after()
+        assert buffer.facts().commits == before
+        assert buffer.facts().destinations["cloud"].rejected == 600
+        await refuse(buffer, *range(600), reason="still too hot")
+        clock.tick(61)
+        await buffer.look_after()
+        assert 0 < buffer.facts().destinations["cloud"].rejected < 600
+        assert balanced(buffer)
