@@ -124,10 +124,8 @@ class Desk:
 
     def reconcile(self, cursor: Cursor) -> None:
         """Enter as lost what a cursor still counts when nothing is left."""
-        left = cursor.waiting(self.stock.accepted)
-        if left != Count() and cursor.settled.through >= self.stock.accepted.samples:
-            cursor.lost += left
-            self._next.lose(missing(self.stock, cursor, left))
+        if loss := missing(self.stock, cursor):
+            self._next.lose(loss)
             self._all_changed()
 
     def reserve(self, wreckage: Wreckage) -> None:
@@ -228,7 +226,8 @@ class Desk:
         if done.more_to_delete:
             self._to_delete, self._deletes_at_s = True, 0.0
             self.want(DELETE_ON_S)
-        if done.chunks or done.eras or done.lives or done.rescued:
+        left = not done.broken and not self._next.drop and self.stock.have_left()
+        if left or done.chunks or done.eras or done.lives or done.rescued:
             for box in self.outboxes.values():
                 box.committed(urgent=urgent)
         self.look(full=False)

@@ -118,8 +118,9 @@ class Finder:
                 self._desk.damaged(found.damaged)
             if ask.lane is None and ask.start == self.cursor.settled.next_missing(1):
                 self._note_oldest(found)
-        more = all(picking.pick(chunk) for chunk in self._in_time(found.chunks, picking))
-        if ask.lane is None and not found.incomplete:
+        chunks = self._stock.staying(found.chunks)
+        more = all(picking.pick(chunk) for chunk in self._in_time(chunks, picking))
+        if ask.lane is None and not found.incomplete and len(chunks) == len(found.chunks):
             self.holes |= picking.holes
             if more and not found.chunks and not found.damaged:
                 self._nothing_there(ask)

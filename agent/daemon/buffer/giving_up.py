@@ -83,9 +83,13 @@ def _number(said: object, otherwise: int) -> int:
     return said if isinstance(said, int) and said > 0 else otherwise
 
 
-def missing(stock: Stock, cursor: Cursor, count: Count) -> LossEntry:
-    """What a cursor still counts although nothing is left."""
-    last = stock.accepted.samples
+def missing(stock: Stock, cursor: Cursor) -> LossEntry | None:
+    """What a cursor still counts although nothing is left; never less than nothing."""
+    last, count = stock.accepted.samples, cursor.waiting(stock.accepted)
+    nothing = count == Count() or min(count.samples, count.readings) < 0
+    if nothing or cursor.settled.through < last:
+        return None
+    cursor.lost += count
     return _untimed(stock, cursor.name, (last, last), count)
 
 

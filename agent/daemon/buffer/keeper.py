@@ -4,7 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from itertools import takewhile
+from itertools import groupby
 
 from agent.daemon.buffer.codec import THINNED, THINNED_TWICE
 from agent.daemon.buffer.database import PAGE_BYTES
@@ -198,11 +198,20 @@ class Keeper:
             chunks = await self._oldest(start, ordinary=False)
             if not chunks:
                 break
-            run = list(takewhile(lambda chunk: _thinnable(chunk, end, level), chunks))
-            if run:
-                return run
-            start = chunks[0].last + 1
+            for may, run in groupby(chunks, lambda chunk: self._may_thin(chunk, end, level)):
+                if may:
+                    return list(run)
+            start = chunks[-1].last + 1
         return []
+
+    def _may_thin(self, chunk: Chunk, end: int, level: int) -> bool:
+        boxes = self._desk.outboxes.values()
+        return (
+            chunk.lane is Kind.ORDINARY
+            and chunk.last <= end
+            and chunk.thinned < level
+            and not any(box.has_out(chunk.first, chunk.last) for box in boxes)
+        )
 
     async def _drop_oldest(self) -> bool:
         """Ordinary chunks first; urgent ones only when nothing ordinary is left."""
@@ -211,13 +220,17 @@ class Keeper:
         return bool(chunks)
 
     async def _oldest(self, number: int, *, ordinary: bool) -> list[Chunk]:
-        store = self._desk.store
-        if store is None:
-            return []
-        found = await self._desk.thread.run(store.oldest, number, STEP, ordinary)
-        if found.damaged:
-            self._desk.damaged(found.damaged)
-        return found.chunks
+        """So many of the oldest from a number on; what a commit is to take away already is not."""
+        chunks: list[Chunk] = []
+        while not chunks and (store := self._desk.store):
+            found = await self._desk.thread.run(store.oldest, number, STEP, ordinary)
+            if found.damaged:
+                self._desk.damaged(found.damaged)
+            if not found.chunks:
+                break
+            chunks = self._desk.stock.staying(found.chunks)
+            number = found.chunks[-1].last + 1
+        return chunks
 
     async def _expire(self, box: Outbox) -> None:
         """Give up what one destination has kept for long enough; no wall clock is asked."""
@@ -229,11 +242,8 @@ class Keeper:
             settled = box.cursor.settled.copy()
             ask = Ask(settled, 1, stock.accepted.samples, STEP, STEP)
             found = await self._desk.read(ask)
-            expired = [c for c in found.chunks if stock.running_at(c.era, c.last_us) < oldest_ns]
+            chunks = stock.staying(found.chunks)
+            expired = [c for c in chunks if stock.running_at(c.era, c.last_us) < oldest_ns]
             if not expired:
                 return
             self._desk.expire(box.cursor, expired)
-
-
-def _thinnable(chunk: Chunk, end: int, level: int) -> bool:
-    return chunk.lane is Kind.ORDINARY and chunk.last <= end and chunk.thinned < level

@@ -45,6 +45,7 @@ class Outbox:
         self._desk = desk
         self._empty: dict[Lane, int] = {}
         self._blocked: set[Lane] = set()
+        self._out: dict[Lane, Range] = {}
         self._finder = Finder(cursor, stock, desk, oldest)
         self._news = asyncio.Event()
         self._urgent_news = asyncio.Event()
@@ -93,11 +94,20 @@ class Outbox:
         (self._blocked.add if picking.blocked else self._blocked.discard)(lane)
         if not picking.records:
             self._empty[lane] = version
+            self._out.pop(lane, None)
             self._look_for_trust()
             return None
         self._empty.pop(lane, None)
         self._stock.handed = max(self._stock.handed, picking.last)
+        self._out[lane] = picking.first, picking.last
         return Batch(picking.records)
+
+    def has_out(self, first: int, last: int) -> bool:
+        """Whether some of these were taken and may be on their way, alarms left out."""
+        spans = (span for lane, span in self._out.items() if lane is not Lane.URGENT)
+        return any(
+            start <= last and first <= end for start, end in spans
+        ) and not self.cursor.settled.covers(first, last)
 
     async def settle(self, batch: Batch, receipt: Receipt) -> int:
         """Note what was answered; it is on the card with one of the next commits.

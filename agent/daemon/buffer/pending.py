@@ -47,7 +47,7 @@ class Pending:
         for chunk in chunks:
             for cursor in cursors:
                 self.lose(give_up(stock, cursor, chunk, reason))
-            self.drop.append((chunk.first, chunk.last))
+            self._leave(stock, chunk.first, chunk.last)
 
     def give_up_damaged(self, stock: Stock, cursors: list[Cursor], damage: Damage) -> None:
         """A chunk goes that nobody can read."""
@@ -64,7 +64,8 @@ class Pending:
         kept = {entry[0]: len(entry[3]) for chunk in less for entry in chunk.entries}
         for cursor in cursors:
             self.lose(thin_out(stock, cursor, chunks, kept))
-        self.drop.append((chunks[0].first, chunks[-1].last))
+        self._leave(stock, chunks[0].first, chunks[-1].last)
+        stock.shelf.settled(chunks[-1].last)  # it has more than the card will have
         self.replace += less
 
     def lose(self, loss: LossEntry | None) -> None:
@@ -99,3 +100,7 @@ class Pending:
         order.thinned = self.thinned or order.thinned
         order.wreckage = self.wreckage or order.wreckage
         order.progress = self.progress or order.progress
+
+    def _leave(self, stock: Stock, first: int, last: int) -> None:
+        self.drop.append((first, last))
+        stock.leaving.add(first, last)

@@ -28,6 +28,7 @@ class Stock:
         handed: highest number that was ever taken, whose stamp is therefore fixed.
         opened: highest number when the store was opened.
         doubted: a destination knows of names that were never given out here.
+        leaving: numbers whose chunks are dropped or thinned by a commit that is not made yet.
     """
 
     clock: Clock
@@ -41,6 +42,7 @@ class Stock:
     handed: int = 0
     opened: int = 0
     doubted: bool = False
+    leaving: Settled = field(default_factory=Settled)
 
     def begin(self, opened: Opened) -> None:
         """Take up what the store knows."""
@@ -97,6 +99,20 @@ class Stock:
             self.version += 1
         return urgent
 
+    def staying(self, chunks: list[Chunk]) -> list[Chunk]:
+        """Without those that are dropped or thinned by a commit that is not made yet."""
+        if not self.leaving.last:
+            return chunks
+        return [chunk for chunk in chunks if not self.leaving.covers(chunk.first, chunk.last)]
+
+    def have_left(self) -> bool:
+        """What was to leave is on the card no more; returns whether there was any."""
+        any_left = self.leaving.last > 0
+        if any_left:
+            self.leaving = Settled()
+            self.version += 1
+        return any_left
+
     def running_ns(self) -> int:
         """How long the gateway has run in its life."""
         now = self.clock.now()
@@ -127,6 +143,7 @@ class Picking:
     Attributes:
         expected: the next number, if none is missing.
         holes: by number, from where on nothing lies before it.
+        first, last: the numbers of the records.
         passed: samples were left out because they are kept for another time.
     """
 
@@ -136,6 +153,7 @@ class Picking:
     expected: int
     records: list[Record] = field(default_factory=list)
     holes: dict[int, int] = field(default_factory=dict)
+    first: int = 0
     last: int = 0
     blocked: bool = False
     passed: bool = False
@@ -166,6 +184,7 @@ class Picking:
             if number > self.expected:
                 self.holes[number] = self.expected
             self.expected = number + 1
+            self.first = self.first or number
             self.last = number
         return True
 
