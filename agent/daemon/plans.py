@@ -8,7 +8,6 @@ import asyncio
 import errno
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import orjson
 import agent
 from agent import logging
 from agent.clock import Clock
+from agent.daemon.durable import replace
 from agent.daemon.programs import program
 from agent.driver.learned import FILE
 from agent.errors import FieldpostError
@@ -191,18 +191,3 @@ def digest(path: Path) -> str:
         if error.errno in EXHAUSTED:
             raise  # what it holds is not known
         return ""
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file so that a power cut leaves the old or the new one, never between."""
-    fresh = path.with_suffix(".new")
-    with fresh.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -5,11 +5,9 @@ SHA-256 is right for a secret of 256 bits: there is nothing to guess. A fresh ga
 """
 
 import hashlib
-import os
 import re
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +17,7 @@ import orjson
 from agent import plan
 from agent.client.role import Role
 from agent.clock import Clock, iso
+from agent.daemon import durable
 from agent.errors import FieldpostError, NotFoundError, ValidationError
 from agent.plan import Json
 
@@ -119,16 +118,8 @@ class Tokens:
             self._write([replace(t, last_used=now) if t.id == number else t for t in tokens])
 
     def _write(self, tokens: Sequence[Token]) -> None:
-        """Replace the file as a whole, so that a power cut leaves the old or the new one."""
-        fresh = self._path.with_suffix(".new")
-        with suppress(FileNotFoundError):
-            fresh.unlink()
-        opened = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
-        with os.fdopen(opened, "wb") as file:
-            file.write(orjson.dumps([as_json(t) for t in tokens], option=orjson.OPT_INDENT_2))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
+        content = orjson.dumps([as_json(t) for t in tokens], option=orjson.OPT_INDENT_2)
+        durable.replace(self._path, content, MODE)
 
 
 def sha256(text: str) -> str:

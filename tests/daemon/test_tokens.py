@@ -1,8 +1,11 @@
 """Local tokens: made, shown once, kept as hashes."""
 
 import hashlib
+import json
+import random
 import re
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from agent.clock import SystemClock
 from agent.daemon.tokens import FILE_NAME, TOKENS_MAX, Tokens
 from agent.errors import FieldpostError, NotFoundError, ValidationError
+from tests.lab.crashes import Disk, record
 
 
 @pytest.fixture
@@ -100,3 +104,17 @@ def test_a_damaged_list_accepts_nobody_and_says_where_it_is(tokens: Tokens, tmp_
     (tmp_path / FILE_NAME).write_text('[{"id": 1}]')
     with pytest.raises(FieldpostError, match=FILE_NAME):
         tokens.all()
+
+
+def test_a_token_that_was_revoked_does_not_come_back_after_a_power_cut(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from agent.clock import SystemClock;"
+        "from agent.daemon.tokens import Tokens; tokens = Tokens(Path(sys.argv[1]), SystemClock());"
+        "tokens.add('one', 'viewer'); tokens.add('two', 'viewer'); tokens.revoke('one')"
+    )
+    disk = Disk()
+    for op in record(tmp_path, [sys.executable, "-c", program, str(tmp_path)]):
+        disk.apply(op)
+    for seed in range(20):
+        left = disk.cut(random.Random(seed))  # noqa: S311 - repeatable on purpose
+        assert [token["name"] for token in json.loads(left[FILE_NAME])] == ["two"]
