@@ -16,6 +16,7 @@ import contextlib
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -155,7 +156,8 @@ async def _serve(slave: Slave, given: argparse.Namespace) -> None:
     if given.port:
         from drivers.modbus.serial_slave import serve  # noqa: PLC0415 -- pyserial, only where used
 
-        await serve(slave, given.port, given.line, SNIFFERS[given.framing]())
+        hear = partial(slave.on_wire, SNIFFERS[given.framing]())
+        await serve(hear, given.port, given.line)
         return
     host, _, port = given.listen.rpartition(":")
     server = await asyncio.start_server(slave.on_network, host or "127.0.0.1", int(port))

@@ -3,20 +3,19 @@
 import asyncio
 import select
 import sys
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from drivers.modbus.lending import port_set_to
 from drivers.modbus.plan import SerialPort
 from drivers.modbus.port import Port
-from drivers.modbus.sniffer import Sniffer
 
-if TYPE_CHECKING:
-    from drivers.modbus.replay import Slave
+Hear = Callable[[bytes, Callable[[bytes], None]], Awaitable[None]]  # what was heard, how to answer
 
 MOST_AT_ONCE: Final = 4096
 
 
-async def serve(slave: "Slave", port: str, line: str, sniffer: Sniffer) -> None:
+async def serve(hear: Hear, port: str, line: str) -> None:
     """Answer on a serial port until cancelled.
 
     Raises:
@@ -38,7 +37,7 @@ async def serve(slave: "Slave", port: str, line: str, sniffer: Sniffer) -> None:
             await readable.wait()
             readable.clear()
             if select.select([opened.descriptor], [], [], 0)[0]:
-                await slave.on_wire(sniffer, opened.read(MOST_AT_ONCE), opened.write)
+                await hear(opened.read(MOST_AT_ONCE), opened.write)
     finally:
         loop.remove_reader(opened.descriptor)
         opened.close()
