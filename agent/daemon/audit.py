@@ -1,9 +1,10 @@
 """The audit log: who changed what, on this card, so that a later change of it is noticed.
 
 Each line is JSON with the hash of the line before and its own (SHA-256), so a line that is changed,
-added or removed breaks the chain. Invariants: the file has its full size from the start, so a full
-disk does not silence it; it is written in place and synced line by line; full, it becomes the one
-old file and the chain goes on in a new one; more than 60 lines a minute are counted, not written.
+added or removed breaks the chain. Invariants: it has its full size from the start, the one old file
+included, so a full disk does not silence it; it is written in place and synced line by line; full,
+it becomes the old file, and the old one, emptied, the next; what cannot be written now is tried
+again with the next line; more than 60 lines a minute are counted, not written.
 Whoever owns the machine can write a whole new chain: the log of the system has every line too.
 """
 
@@ -11,6 +12,7 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,10 @@ import orjson
 from agent import logging
 from agent.clock import Clock, iso
 from agent.daemon.conversation import Peer, Result
+from agent.daemon.durable import sync
 from agent.plan import Json
 
-FILE_NAME, OLD_NAME = "audit.log", "audit.old.log"
+FILE_NAME, OLD_NAME, NEXT_NAME = "audit.log", "audit.old.log", "audit.next.log"
 MODE = 0o600
 SIZE_BYTES = 512 * 1024  # about 2000 lines, twice
 TEXT_LENGTH_MAX = 200  # of one argument: a whole configuration stands here as its SHA-256
@@ -68,22 +71,21 @@ class Audit:
     def __init__(self, state: Path, clock: Clock) -> None:
         self._path = state / FILE_NAME
         self._old = state / OLD_NAME
+        self._next = state / NEXT_NAME  # there while the two change places
         self._clock = clock
         self._chain = _Chain()
         self._recent: deque[float] = deque(maxlen=LINES_A_MINUTE)
         self._skipped = 0
         self._file: int | None = None
+        self._is_open = False
 
     def open(self) -> None:
         """Take up the chain where it ends; a broken one is said and continued.
 
         A card that takes no file is said as well, and is no reason not to start.
         """
-        try:
-            self._chain = _read(self._old, self._path)
-            self._file = _allocated(self._path)
-        except OSError as error:
-            _cannot_write(error)
+        self._is_open = True
+        self._take_up()
         if self._chain.broken is not None:
             log.error(
                 "The audit log was changed behind our back.",
@@ -94,9 +96,8 @@ class Audit:
 
     def close(self) -> None:
         """Let go of the file; every line is on the card already."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        self._is_open = False
+        self._let_go()
 
     def asked(self, peer: Peer, verb: str, args: Json, result: Result) -> None:
         """Write down what a client of the socket did."""
@@ -119,6 +120,8 @@ class Audit:
             self._skipped += 1
             return
         self._recent.append(now_s)
+        if self._is_open and self._file is None:
+            self._take_up()
         line: Json = {
             "number": self._chain.number + 1,
             "before": self._chain.hash,
@@ -139,26 +142,60 @@ class Audit:
         """The last 200 lines, oldest first."""
         return tuple(self._chain.lines)
 
+    def _take_up(self) -> None:
+        """Find the end of the chain, and take all the room it may ever need."""
+        try:
+            self._put_right()
+            self._chain = _read(self._old, self._path)
+            self._file = _allocated(self._path)
+        except OSError as error:
+            _cannot_write(error)
+        with suppress(OSError):  # there is time: it is needed when this one is full
+            os.close(_allocated(self._old))
+
     def _write(self, line: Json) -> None:
         if self._file is None:
             return
         line["hash"] = _hash(line)
         text = orjson.dumps(line) + b"\n"
         try:
+            file = self._file
             if self._chain.end + len(text) > SIZE_BYTES:
-                self._turn_over()
-            os.pwrite(self._file, text, self._chain.end)
-            os.fdatasync(self._file)
+                file = self._turn_over()
+            os.pwrite(file, text, self._chain.end)
+            os.fdatasync(file)
         except OSError as error:
             _cannot_write(error)
+            self._let_go()
         else:
             self._chain.take(line, len(text))
 
-    def _turn_over(self) -> None:
-        self.close()
-        self._path.replace(self._old)
-        self._file = _allocated(self._path)
-        self._chain.end = 0
+    def _turn_over(self) -> int:
+        """Let the two files change places, which takes no room; returns the one to write to."""
+        emptied = _allocated(self._old)
+        try:
+            os.pwrite(emptied, bytes(SIZE_BYTES), 0)
+            os.fdatasync(emptied)
+            self._old.replace(self._next)
+            self._path.replace(self._old)
+            self._put_right()
+        except OSError:
+            os.close(emptied)
+            raise
+        self._let_go()
+        self._file, self._chain.end = emptied, 0
+        return emptied
+
+    def _put_right(self) -> None:
+        """Finish a turn-over, also one that a power cut broke off."""
+        if self._next.exists():
+            self._next.replace(self._old if self._path.exists() else self._path)
+            sync(self._path.parent)
+
+    def _let_go(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
 def _cannot_write(error: OSError) -> None:
