@@ -1,6 +1,7 @@
 """`fieldpost probe`: which type, order and scale make a register say what the display shows."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TypedDict, Unpack
@@ -16,6 +17,7 @@ from agent.errors import NoAnswerError, NotFoundError, ValidationError
 
 SHOWN = 5  # guesses; what comes behind is chance
 LAST_UNIT = 247
+MOST_WITHIN = 100  # percent; beyond, 0 fits as well
 EXAMPLE = """\
 fieldpost probe rs485 2 30001 --expect 230.1
 fieldpost probe rs485 2 "input 12" --expect 2104 --within 5
@@ -32,9 +34,12 @@ class _Shown(click.ParamType[float]):
     ) -> float:
         """See `click.ParamType`."""
         try:
-            return float(str(value).replace(",", "."))
+            shown = float(str(value).replace(",", "."))
         except ValueError:
+            shown = math.nan
+        if not math.isfinite(shown):
             self.fail(f"'{value}' is no number", param, ctx)
+        return shown
 
 
 class Options(TypedDict):
@@ -53,7 +58,12 @@ class Options(TypedDict):
 @click.argument("unit", type=click.IntRange(1, LAST_UNIT))
 @click.argument("register")
 @click.option("--expect", type=_Shown(), required=True, help="What the display shows now.")
-@click.option("--within", type=float, default=0.5, help="Percent it may be off (0.5).")
+@click.option(
+    "--within",
+    type=click.FloatRange(0, MOST_WITHIN),
+    default=0.5,
+    help="Percent it may be off (0.5).",
+)
 @click.option("--add", metavar="PROFILE.POINT", help="Write the first guess into a profile.")
 def probe(session: Session, **options: Unpack[Options]) -> int:
     """Find out how a register has to be read, from what it should say."""

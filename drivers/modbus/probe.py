@@ -90,13 +90,15 @@ def places(where: str) -> Sequence[tuple[Table, int]]:
         message = f"'{where}' is no register: write it like 30013, input 12 or 0x0C"
         raise ValidationError(field="address", reason="malformed", message=message)
     address = int(number, 0) if number.startswith("0x") else int(number)
-    if table:
-        return [(Table(table), address)]
-    found = [(each, address) for each in REGISTERS if address <= LAST_ADDRESS]
-    if _MANUAL.fullmatch(number):
+    found = [(each, address) for each in REGISTERS if not table or each == table]
+    if not table and _MANUAL.fullmatch(number):
         printed = next(t for t in REGISTERS if str(DIGIT[t]) == number[0])
         found.insert(0, (printed, int(number[1:]) - 1))
-    return found
+    there = [(each, at) for each, at in found if 0 <= at <= LAST_ADDRESS]
+    if not there:
+        message = f"'{where}' is no register: addresses end at {LAST_ADDRESS}"
+        raise ValidationError(field="address", reason="out of range", message=message)
+    return there
 
 
 async def _around(asker: Asker, unit: int, table: Table, address: int) -> tuple[int, bytes]:

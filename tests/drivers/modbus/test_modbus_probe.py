@@ -4,8 +4,9 @@ import struct
 
 import pytest
 
+from agent.errors import ValidationError
 from drivers.modbus.plan import Table
-from drivers.modbus.probe import guesses
+from drivers.modbus.probe import guesses, places
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,14 @@ def test_an_address_counted_from_one_is_found_one_before() -> None:
 
 def test_what_no_register_says_is_no_guess() -> None:
     assert guesses(bytes(8), (Table.INPUT, 0), 230.1, near=0) == []
+
+
+@pytest.mark.parametrize("where", ["99999", "holding 65536", "365537000", "coil 1", "thirty"])
+def test_what_is_no_register_is_said_to_be_none(where: str) -> None:
+    with pytest.raises(ValidationError, match="is no register"):
+        places(where)
+
+
+def test_a_number_of_a_manual_that_cannot_be_one_is_taken_as_an_address() -> None:
+    assert places("30000") == [(Table.INPUT, 30000), (Table.HOLDING, 30000)]
+    assert places("465536") == [(Table.HOLDING, 65535)]
