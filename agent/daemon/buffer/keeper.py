@@ -95,7 +95,9 @@ class Keeper:
         if self._desk.exiled:
             return
         await self._bring_in(self._quarantine)
-        self._quarantine.bound(self._opening.site.buffer_bytes // SHARE)
+        for place in self._quarantine.beyond(self._opening.site.buffer_bytes // SHARE):
+            if await self._rescue.give_up(place):
+                self._quarantine.remove(place)
         exile = exile_of(self._opening.home)
         if exile is None:
             return

@@ -84,23 +84,24 @@ class Quarantine:
 
     def used_bytes(self) -> int:
         """What all of it takes."""
-        return sum(_size(place) for place in self.places())
+        return sum(size_of(place) for place in self.places())
 
-    def bound(self, limit_bytes: int) -> int:
-        """Remove the oldest until it fits; returns how many went."""
-        gone = 0
+    def beyond(self, limit_bytes: int) -> list[Path]:
+        """The oldest, which have to go so that the rest fits; the newest stays."""
         places = self.places()
-        while len(places) > 1 and sum(_size(place) for place in places) > limit_bytes:
-            self.remove(places.pop(0))
-            gone += 1
-        return gone
+        sizes = [size_of(place) for place in places]
+        going = 0
+        while going < len(places) - 1 and sum(sizes[going:]) > limit_bytes:
+            going += 1
+        return places[:going]
 
     def _next(self) -> int:
         numbers = [int(place.name) for place in self.places() if place.name.isdigit()]
         return max(numbers, default=0) + 1
 
 
-def _size(place: Path) -> int:
+def size_of(place: Path) -> int:
+    """Bytes that a file, or a folder with all that is in it, takes."""
     total = 0
     with suppress(OSError):
         for file in [place, *place.rglob("*")]:

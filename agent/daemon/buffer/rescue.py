@@ -19,7 +19,9 @@ from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.giving_up import counted, unnumbered
 from agent.daemon.buffer.model import Chunk, Count, Cursor, Kind, LossEntry
 from agent.daemon.buffer.orders import Progress, Rescued, Wreckage
+from agent.daemon.buffer.quarantine import size_of
 from agent.daemon.buffer.ranges import Range, Settled, runs
+from agent.daemon.buffer.stock import READING_BYTES
 from agent.daemon.buffer.store import SILENT, Store
 from agent.daemon.buffer.witness import Witness, WitnessFile
 from agent.daemon.buffer.wreck import Old
@@ -80,6 +82,31 @@ class Rescue:
             place=str(place),
         )
         return False
+
+    async def give_up(self, place: Path) -> bool:
+        """It has to make room though it was not salvaged: the ledger has what that costs at most.
+
+        Returns:
+            Whether it is there, and the store may go.
+        """
+        most = _held(place)
+        try:
+            progress = await self._progress(place)
+            for cursor in self._desk.cursors:
+                brought = progress.brought.get(cursor.name, Count()) if progress else Count()
+                self._lose(cursor, most - brought, Loss.CORRUPTION, exact=False)
+            if progress is not None:
+                self._desk.bring_in([], replace(progress, done=True))
+            await self._committed()
+        except UnavailableError:
+            return False
+        log.error(
+            "A damaged store that could not be salvaged is given up: there is no room for it.",
+            event_type="store.given_up",
+            place=str(place),
+            readings=most.readings,
+        )
+        return self._desk.broken is None
 
     async def _attempt(self, place: Path, progress: Progress | None) -> bool:
         """Go on from where the last one came to; False: the child ended before the store did."""
@@ -228,6 +255,18 @@ def _rescued(line: Json, old: Old, block: Progress, cursors: list[Cursor]) -> Re
         owed[cursor.name] = list(runs(e[0] for e in due))
         counts[cursor.name] = counted(due)
     return Rescued(chunk, owed, counts)
+
+
+def _held(place: Path) -> Count:
+    """What a store that nobody can read held for a destination at most."""
+    if not (place / "buffer.db").is_file():
+        return Count()
+    witness = WitnessFile(place / "witness").read()
+    if witness is None:
+        return Count(0, int(size_of(place) / READING_BYTES))
+    waited = witness.readings if witness.held is None else min(witness.held, witness.readings)
+    readings = waited + (0 if witness.clean else witness.soon)
+    return Count(min(witness.next - 1, readings), readings)
 
 
 def _further(progress: Progress, rescued: Rescued, last: int) -> Progress:

@@ -1,17 +1,21 @@
 """Salvage where other things go wrong, too: a disk that refuses, a name that comes again."""
 
 import asyncio
+import json
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from agent.daemon.buffer import Loss
 from agent.daemon.buffer.database import Database, Frame
 from agent.daemon.buffer.opening import Build
+from agent.daemon.buffer.salvage import lines
 from agent.daemon.buffer.store import Store
 from agent.plan import Json
 from tests.daemon.buffer.parts import (
@@ -99,6 +103,37 @@ async def test_another_store_under_the_name_of_an_unfinished_one_has_a_block_of_
         delivered = powers(await drain(buffer.outbox("cloud")))
         assert sorted(map(int, delivered)) == [*range(1000, 1030), *range(5000, 5040)]
         assert balanced(buffer)
+
+
+async def dies_at_once(place: Path, after: int) -> AsyncIterator[Json]:
+    """As a child that something ends before it has read a line."""
+    for line in islice(lines(place, after), 0):
+        yield json.loads(line)
+
+
+@pytest.mark.parametrize("witnessed", [True, False])
+async def test_a_store_that_has_to_make_room_before_it_was_salvaged_is_in_the_ledger(
+    tmp_path: Path, clock: HandClock, *, witnessed: bool
+) -> None:
+    for number, other in enumerate(("a", "b"), start=1):
+        await set_aside(tmp_path / other, clock, tmp_path / other, *range(100 * number))
+        shutil.copytree(
+            tmp_path / other / "quarantine" / "0001", tmp_path / "quarantine" / f"000{number}"
+        )
+    if not witnessed:
+        (tmp_path / "quarantine" / "0001" / "witness").unlink()
+    small = replace(SITE, buffer_bytes=64 * 4096)
+    build = Build(made, salvage=dies_at_once)
+    async with opened(tmp_path, clock, site=small, build=build) as buffer:
+        await buffer.salvage()
+        assert [place.name for place in (tmp_path / "quarantine").iterdir()] == ["0002"]
+        lost = buffer.facts().destinations["cloud"].lost_by_reason
+        assert lost.keys() == {Loss.CORRUPTION}
+        assert lost[Loss.CORRUPTION] == 100 if witnessed else lost[Loss.CORRUPTION] > 100
+    async with opened(tmp_path, clock, build=Build(made, salvage=salvaged_here)) as buffer:
+        await buffer.salvage()
+        assert sorted(map(int, powers(await drain(buffer.outbox("cloud"))))) == [*range(200)]
+        assert buffer.facts().destinations["cloud"].lost_by_reason == lost
 
 
 @pytest.mark.parametrize("dead", [False, True])
