@@ -7,7 +7,7 @@ import click
 import orjson
 
 from agent.client.places import PLAIN, in_full
-from agent.driver import ConnectionState, DriverError
+from agent.driver import COME_BACK, ConnectionState, DriverError
 from agent.errors import FieldpostError, ForbiddenError
 
 FOUND = 1  # `check` or `doctor` found errors
@@ -17,6 +17,7 @@ BUSY = 6
 TEMPORARY = 75  # EX_TEMPFAIL: may work when tried again
 BAD_CONFIGURATION = 78  # EX_CONFIG
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+PLUG_IN = "Plug it in, and try again."  # the daemon waits for it; a command has ended
 
 
 class BadConfigurationError(FieldpostError):
@@ -51,7 +52,8 @@ class Failure(Exception):
 
     def __init__(self, error: FieldpostError, *, json: bool, command: str = PLAIN) -> None:
         super().__init__(error.message)
-        self._action = in_full(error.action, command) if error.action else None
+        action = PLUG_IN if error.action == COME_BACK else error.action
+        self._action = in_full(action, command) if action else None
         self.code = exit_code(error)
         self._error = error
         self._json = json

@@ -56,10 +56,12 @@ def monitor(session: Session, **options: Unpack[Options]) -> int:
     with _kept(options["record"], there.devices) as keep:
         shows = [_shows(session, raw=options["raw"]), keep]
         watch = _Watch(session, there, shows, options["count"])
-        with suppress(KeyboardInterrupt):  # the usual way to end it
-            asyncio.run(watch.run(options["for_s"], ask=options["ask"]))
-    if options["record"]:
-        session.remark(f"{amount(watch.seen, 'exchange')} in {options['record']}")
+        try:
+            with suppress(KeyboardInterrupt):  # the usual way to end it
+                asyncio.run(watch.run(options["for_s"], ask=options["ask"]))
+        finally:
+            if options["record"]:
+                session.remark(f"{amount(watch.seen, 'exchange')} in {options['record']}")
     return 0
 
 

@@ -17,8 +17,9 @@ from agent.cli.spans import LAST_ADDRESS
 from agent.cli.trial import Trials
 from agent.cli.verb import verb
 from agent.cli.wire import Daemon, Wire, opened, wire
+from agent.client.places import in_full
 from agent.driver import Asker, Search, Sighting, Step
-from agent.errors import BusyError, NotFoundError, ValidationError
+from agent.errors import BusyError, FieldpostError, NotFoundError, ValidationError
 
 SERIAL_S, NETWORK_S = 0.15, 0.5
 LATE = 2  # as long again goes by on a wire until a late answer is past
@@ -71,6 +72,10 @@ def modbus(session: Session, **options: Unpack[Options]) -> int:
     except KeyboardInterrupt:
         scan.stopped()
         return INTERRUPTED
+    except FieldpostError:
+        if scan.began:
+            scan.stopped()  # what was found is worth more than a line that is back in a minute
+        raise
     scan.report(blocks=not options["add"])
     if options["add"]:
         found = scan.only_new()
@@ -80,13 +85,18 @@ def modbus(session: Session, **options: Unpack[Options]) -> int:
 
 
 class _Scan:
-    """One scan and what it has found."""
+    """One scan and what it has found.
+
+    Attributes:
+        began: the line is there, and may be asked.
+    """
 
     def __init__(
         self, session: Session, there: Wire, wanted: Stopped, *, force: bool, chosen: bool
     ) -> None:
         self._session, self._wire, self._wanted = session, there, wanted
         self._force, self._chosen = force, chosen
+        self.began = False
         self._found = list(wanted.found)
         self._done = wanted.done
         self._progress = Progress(session)
@@ -102,6 +112,7 @@ class _Scan:
         async with opened(self._session, there) as asker:
             if isinstance(asker, Daemon) and asker.devices:
                 self._be_polite(asker)
+            self.began = True
             self._announce()
             for one in self._devices():
                 self._show(one)  # found before it was stopped
@@ -127,7 +138,8 @@ class _Scan:
         self._session.remark(
             f"Stopped after {self._done} of {total}, about {left} are left. Go on:"
         )
-        self._session.remark(f"  fieldpost scan modbus {name} --resume")
+        again = f"fieldpost scan modbus {name} --resume"
+        self._session.remark(f"  {in_full(again, self._session.command)}")
 
     def report(self, *, blocks: bool) -> None:
         """What has been found, when nobody has read it already.
@@ -150,7 +162,7 @@ class _Scan:
         new = self._new()
         if new and blocks:
             for line in adding.block(self._wire, new[0]):
-                session.remark(line)
+                session.remark(in_full(line, session.command))
 
     def only_new(self) -> Sighting:
         """The one device that is not in the file.

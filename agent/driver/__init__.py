@@ -44,12 +44,13 @@ from agent.driver.finding import (
     Trial,
 )
 from agent.driver.onlookers import Onlookers
-from agent.driver.serial_port import adapter, gone, identity, not_opened
+from agent.driver.serial_port import COME_BACK, adapter, gone, identity, not_opened
 from agent.plan import Json
 from agent.sample import Instant, Sample, Value
 from agent.secret import Secret
 
 __all__ = [
+    "COME_BACK",
     "Asker",
     "Asks",
     "Candidate",

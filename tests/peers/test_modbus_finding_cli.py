@@ -182,7 +182,8 @@ def test_a_stopped_scan_goes_on_where_it_was(site: Site) -> None:
         stopped.send_signal(signal.SIGINT)
         _, err = stopped.communicate(timeout=10)
     assert stopped.returncode == 130
-    assert "fieldpost scan modbus rs485 --resume" in err
+    typed = f"  fieldpost --config {site.folder / 'gateway.yaml'} scan modbus rs485 --resume"
+    assert typed in err.splitlines()
     said = site("scan", "modbus", "rs485", "--resume", "--json")
     units = orjson.loads(said.stdout)["units"]
     assert [unit["address"] for unit in units] == [2, 5]
@@ -199,6 +200,25 @@ def test_a_scan_whose_session_was_cut_off_goes_on_too(site: Site) -> None:
         cut.kill()
     other = site("scan", "modbus", "rs485", "--resume", "--addresses", "1-3")
     assert (other.returncode, "leave --lines and addresses away" in other.stderr) == (2, True)
+    said = site("scan", "modbus", "rs485", "--resume")
+    assert [line.split()[0] for line in said.stdout.splitlines()[::2]] == ["2", "5"]
+
+
+def test_a_scan_whose_adapter_was_pulled_out_goes_on_when_it_is_back(site: Site) -> None:
+    scan = [*site.command, "scan", "modbus", "rs485", "--lines", "own", "--addresses", "2-9"]
+    with subprocess.Popen(
+        scan, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=site.environment
+    ) as cut:
+        assert cut.stdout
+        assert "bench-two" in cut.stdout.readline()
+        site.bus.do("unplug master")
+        _, err = cut.communicate(timeout=30)
+    assert cut.returncode == 4
+    assert "Stopped after " in err
+    assert err.endswith("master is gone\n  Plug it in, and try again.\n")
+    gone = site("scan", "modbus", "rs485", "--resume")
+    assert (gone.returncode, "Stopped after" in gone.stderr) == (4, False)
+    site.bus.do("plug master")
     said = site("scan", "modbus", "rs485", "--resume")
     assert [line.split()[0] for line in said.stdout.splitlines()[::2]] == ["2", "5"]
 
