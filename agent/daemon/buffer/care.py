@@ -28,6 +28,7 @@ class Care:
         self.note = RamNote(home)
         self._witness = WitnessFile(home / "witness")
         self._log = home / "buffer" / "buffer.db-wal"
+        self._had_log: bool | None = None
         self._witness_at_ns = 0
         self._vouched_fullest = 0
         self._quarantine = Quarantine(home)
@@ -40,10 +41,16 @@ class Care:
         return self._witness.read()
 
     def had_log(self) -> bool:
-        """Whether the last run left a write-ahead log."""
-        with suppress(OSError):
-            return self._log.stat().st_size > 0
-        return False
+        """Whether the last run left a write-ahead log.
+
+        An attempt to open the store takes it away when it fails, as every close does: the first
+        look stands.
+        """
+        if self._had_log is None:
+            self._had_log = False
+            with suppress(OSError):
+                self._had_log = self._log.stat().st_size > 0
+        return self._had_log
 
     def concerned(self, witness: Witness | None) -> Witness | None:
         """The witness, unless its store lies in quarantine: what that lost, salvage counts."""
