@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.cloud import Record
+from agent.daemon.buffer.database import PAGE_BYTES
 from agent.daemon.buffer.quarantine import Quarantine
 from tests.daemon.buffer.parts import HandClock, balanced, drain, opened, powers, put
 
@@ -98,6 +99,44 @@ async def test_where_both_copies_are_gone_nothing_is_lost_in_silence_or_made_up(
     assert all(record.device in {"meter", "meter-2"} for record in old)
     assert all(record.time_ns < clock.now().wall_ns for record in old)
     assert records[-1].values["power"] == "new"
+
+
+def flip_header(folder: Path, table: str, bit: int) -> None:
+    """Of the page on which the table begins (SQLite database file format, 1.6)."""
+    file = folder / "buffer" / "buffer.db"
+    with closing(sqlite3.connect(file)) as db:
+        query = "select rootpage from sqlite_master where name = ?"
+        [(root,)] = db.execute(query, (table,)).fetchall()
+    content = bytearray(file.read_bytes())
+    content[(root - 1) * PAGE_BYTES + bit // 8] ^= 1 << bit % 8
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("bit", [0, 3, 7, 28, 31, 33, 34])  # its kind, and how many rows it has
+async def test_a_flip_in_the_header_of_the_page_of_shapes_costs_nothing(
+    tmp_path: Path, clock: HandClock, bit: int
+) -> None:
+    await written(tmp_path, clock)
+    flip_header(tmp_path, "shape", bit)
+    records, lost = await delivered(tmp_path, clock)
+    assert (len(records), lost) == (11, 0)
+
+
+@pytest.mark.parametrize("bit", [0, 24, 33, 36, 40])
+async def test_a_flip_in_the_header_of_a_page_of_chunks_costs_no_more_than_those_and_is_counted(
+    tmp_path: Path, clock: HandClock, bit: int
+) -> None:
+    await written(tmp_path, clock)
+    flip_header(tmp_path, "chunk", bit)
+    async with opened(tmp_path, clock, NAMES) as buffer:
+        await buffer.salvage()
+        await put(buffer, clock, "new")
+        records = await drain(buffer.outbox("cloud"))
+        await buffer.flush()
+        assert buffer.facts().set_aside is None
+        lost = sum(buffer.facts().destinations["cloud"].lost_by_reason.values())
+        assert len(records) + lost >= 11
+        assert balanced(buffer)
 
 
 async def test_a_new_shape_never_takes_the_number_of_a_damaged_one(

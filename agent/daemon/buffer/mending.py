@@ -1,7 +1,7 @@
-"""Mend what SQLite refuses whole because of one bit: a frame of the log, the first page.
+"""Mend what SQLite refuses whole because of one bit: a frame of the log, the first page, a header.
 
 Mended are quarantined files only, by the salvage. Formats: SQLite database file format, sections
-1.3 (database header), 4.1 (WAL file) and 4.2 (checksum algorithm).
+1.3 (database header), 1.6 (pages of a b-tree), 4.1 (WAL file) and 4.2 (checksum algorithm).
 """
 
 import struct
@@ -18,6 +18,7 @@ PAGE_BYTES = 4096
 FRAME_BYTES = FRAME.size + PAGE_BYTES
 FLIPPED = 2  # bits of 64 that may differ between salts that were the same
 WORD = 0xFFFFFFFF
+LEAF_HEADER = 8  # bytes of a page that has no others below it
 COPY = "damaged-wal"  # the log as it was found, beside the database
 
 Sums = tuple[int, int]
@@ -135,3 +136,26 @@ def mend_first_page(database: Path, sound: bytes) -> None:
     page[92:96] = page[24:28]  # the size is valid
     with database.open("rb+") as file:
         file.write(page)
+
+
+def header_flips(database: Path, page: int, copy: Path) -> Iterator[Path]:
+    """A page as it was before a bit of its header flipped, if one did.
+
+    Args:
+        database: where it is.
+        page: its number, from 1.
+        copy: where a database of the first page and this one is made, once for each bit.
+    """
+    with database.open("rb") as file:
+        first = file.read(PAGE_BYTES)
+        file.seek((page - 1) * PAGE_BYTES)
+        found = file.read(PAGE_BYTES)
+    for bit in range(8 * LEAF_HEADER):
+        flipped = bytearray(found)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with copy.open("wb") as file:
+            file.write(first)
+            file.seek((page - 1) * PAGE_BYTES)
+            file.write(flipped)
+            file.truncate(database.stat().st_size)
+        yield copy

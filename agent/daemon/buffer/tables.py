@@ -74,6 +74,9 @@ class Tables:
         highest = max(self.meta.floor - 1, last, settled)
         known = max((cursor.answered.readings for cursor in cursors), default=0)
         self.accepted = Count(highest, max(self.meta.readings, total, known))
+        if last and not self.shapes.by_id:
+            message = "what its samples consist of is damaged"
+            raise Unusable(message)
         self.newest = (last, era, last_ms * 1000)
         self.eras = Eras(rows.eras(db), self.meta.running_ns, newest=(era, last_ms * 1_000_000))
         if not rows.complete(db, "boot", len(self.eras.by_id)):
