@@ -84,7 +84,7 @@ class Outbox:
             again = await self.returns.take(limits)
             if again is not None:
                 return again
-        if self.tail.pending and lane in RETURNING:
+        if self.tail.ready and lane in RETURNING:
             again = await self._forgotten(limits)
             if again is not None:
                 return again
@@ -181,6 +181,7 @@ class Outbox:
     def committed(self, *, urgent: bool) -> None:
         """Wake who waits."""
         self.returns.try_again()
+        self.tail.try_again()
         self._news.set()
         if urgent:
             self._urgent_news.set()
@@ -202,7 +203,9 @@ class Outbox:
         all(picking.pick(chunk) for chunk in found.chunks)
         if picking.records:
             return Batch(picking.records)
-        if not found.incomplete:
+        if found.incomplete:
+            self.tail.interrupted()
+        else:
             self.tail.ended()
         return None
 
@@ -246,7 +249,7 @@ class Outbox:
         return first, last
 
     def _has_news(self) -> bool:
-        if self.returns.pending or self.tail.pending:
+        if self.returns.pending or self.tail.ready:
             return True
         if not self._empty:  # nothing was taken yet
             return self.cursor.waiting(self._stock.accepted).samples > 0

@@ -35,6 +35,7 @@ class Tail:
         self._released = Settled()
         self._prolonged_s: float | None = None
         self._done: Settled | None = None  # while resending: all that need not go again
+        self._interrupted = False
 
     def hold(self, seconds: float) -> None:
         """Keep what is acknowledged for so many seconds of running time; 0: not at all."""
@@ -46,6 +47,19 @@ class Tail:
     def pending(self) -> bool:
         """Whether there may be something to send again."""
         return self._done is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be had, as far as is known."""
+        return self.pending and not self._interrupted
+
+    def interrupted(self) -> None:
+        """The disk does not answer."""
+        self._interrupted = True
+
+    def try_again(self) -> None:
+        """The disk may answer again."""
+        self._interrupted = False
 
     def released(self) -> Settled | None:
         """What has been held for long enough; None: nothing is held."""
@@ -106,6 +120,7 @@ class Tail:
     def _begin(self, end: int) -> None:
         settled = self._cursor.settled
         self._cursor.resend = end
+        self._interrupted = False
         self._done = self._released.copy()
         start = 1
         for first, last in ((1, settled.through), *settled.ranges):

@@ -1,5 +1,6 @@
 """What was acknowledged is held for a while, and goes again when the destination has forgotten."""
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -7,7 +8,10 @@ import pytest
 
 from agent.cloud import Batch, Limits, Receipt
 from agent.daemon.buffer import Buffer, Lane
-from tests.daemon.buffer.parts import HandClock, drain, opened, powers, put, take
+from agent.daemon.buffer.opening import Build
+from agent.daemon.buffer.reading import Ask, Found
+from agent.daemon.buffer.store import Store
+from tests.daemon.buffer.parts import HandClock, drain, made, opened, powers, put, take
 
 HOLD_S = 2400.0
 
@@ -66,6 +70,34 @@ async def test_what_goes_again_is_counted_as_repeated_and_new_ones_are_not(
         assert await box.settle(again, Receipt(accepted=[0, 1])) == 2
         assert powers(await take(box, Lane.BACKLOG)) == [3]
         assert buffer.facts().destinations["cloud"].delivered == 4
+        assert balanced(buffer)
+
+
+async def test_while_the_disk_does_not_answer_nobody_is_woken_for_what_lies_there(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    silent = asyncio.Event()
+
+    class Silent(Store):
+        def read(self, ask: Ask) -> Found:
+            return Found(incomplete=True) if silent.is_set() else super().read(ask)
+
+    async with opened(tmp_path, clock, build=Build(made, store=Silent)) as buffer:
+        box = buffer.outbox("cloud")
+        box.tail.hold(HOLD_S)
+        await put(buffer, clock, 1, 2, 3)
+        await drain(box)
+        await buffer.flush()  # what everybody has is not kept in RAM
+        silent.set()
+        assert box.resend()
+        assert await take(box) == []
+        async with asyncio.TaskGroup() as group:
+            news = group.create_task(box.wait(), name="wait")
+            await asyncio.sleep(0.05)
+            assert not news.done()
+            silent.clear()
+            await put(buffer, clock, 4)
+        assert powers(await drain(box)) == [1, 2, 3, 4]
         assert balanced(buffer)
 
 
