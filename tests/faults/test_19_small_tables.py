@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cloud import Record
+from agent.cloud import Record, TimeQuality
 from agent.daemon.buffer.database import PAGE_BYTES
 from agent.daemon.buffer.quarantine import Quarantine
 from tests.daemon.buffer.parts import HandClock, balanced, drain, opened, powers, put
@@ -112,14 +112,20 @@ def flip_header(folder: Path, table: str, bit: int) -> None:
     file.write_bytes(content)
 
 
-@pytest.mark.parametrize("bit", [0, 3, 7, 28, 31, 33, 34])  # its kind, and how many rows it has
-async def test_a_flip_in_the_header_of_the_page_of_shapes_costs_nothing(
-    tmp_path: Path, clock: HandClock, bit: int
+@pytest.mark.parametrize(
+    ("table", "bit"),  # its page's kind, and how many rows it has
+    [*(("shape", bit) for bit in (0, 3, 7, 28, 33, 34)), ("destination", 1), ("destination", 34)]
+    + [(table, bit) for table in ("life", "boot", "meta") for bit in (2, 33)],
+)
+async def test_a_flip_in_the_header_of_a_small_table_costs_nothing(
+    tmp_path: Path, clock: HandClock, table: str, bit: int
 ) -> None:
-    await written(tmp_path, clock)
-    flip_header(tmp_path, "shape", bit)
+    epoch = await written(tmp_path, clock)
+    flip_header(tmp_path, table, bit)
     records, lost = await delivered(tmp_path, clock)
     assert (len(records), lost) == (11, 0)
+    assert {record.epoch for record in records[:10]} == {epoch}
+    assert all(record.time is TimeQuality.EXACT for record in records)
 
 
 @pytest.mark.parametrize("bit", [0, 24, 33, 36, 40])

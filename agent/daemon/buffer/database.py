@@ -205,6 +205,16 @@ class Database:
             connection.set_progress_handler(None, 0)
         return "" if found == [("ok",)] else str(found[0][0])
 
+    def check_table(self, table: str) -> None:
+        """Whether all of a small table is seen: a flipped bit in its page's header hides rows.
+
+        Raises:
+            Unusable: something is wrong with its structure.
+        """
+        found = self.rows(f"pragma quick_check('{table}')")
+        if found != [("ok",)]:
+            raise Unusable(str(found[0][0]))
+
     def _check_log(self) -> None:
         """Whether SQLite reads the log to its end: behind a damaged frame it believes nothing.
 

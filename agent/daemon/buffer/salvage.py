@@ -45,7 +45,7 @@ def lines(folder: Path, after: int = 0) -> Iterator[bytes]:
         return
     with closing(wreck):
         yield _line("head", **_head(wreck))
-        shapes = {shape.id: shape for shape in wreck.shapes()}
+        shapes = {shape.id: shape for shape in wreck.best("shape", rows.shapes)}
         damaged = 0
         for row in _rows(wreck, after):
             chunk = _whole(row, shapes)
@@ -63,7 +63,9 @@ def _head(wreck: Wreck) -> Json:
         "last": last,
         "lives": _lives(wreck),
         "eras": _eras(wreck),
-        "cursors": [_cursor(cursor, accepted) for cursor in wreck.known(rows.cursors)],
+        "cursors": [
+            _cursor(cursor, accepted) for cursor in wreck.best("destination", rows.cursors)
+        ],
         "unplaced": sorted({name for names in wreck.known(_names) for name in names}),
         "rejected": [astuple(refused) for refused in wreck.known(rows.refused)],
         "fullest": 2 * wreck.fullest(),
@@ -76,7 +78,7 @@ def _lives(wreck: Wreck) -> list[list[object]]:
 
     Empty: there was one name, which the witness knows.
     """
-    known = wreck.known(rows.lives)
+    known = wreck.best("life", rows.lives)
     count = sum(row[0] for row in wreck.known(lambda db: db.rows("select count(*) from life")))
     if 2 * len(known) < count:
         return [[1, secrets.token_hex(16), 0]] if count > TWINS else []
@@ -95,7 +97,9 @@ def _eras(wreck: Wreck) -> list[list[object]]:
     running_ns = max([0, *(meta.running_ns for meta in wreck.known(lambda db: [rows.meta(db)]))])
     told = wreck.known(lambda db: db.rows(NEWEST))
     newest = next((row for row in told if all(isinstance(x, int) for x in row)), (0, 0))
-    eras = Eras(wreck.known(rows.eras), running_ns, newest=(newest[0], newest[1] * 1_000_000))
+    eras = Eras(
+        wreck.best("boot", rows.eras), running_ns, newest=(newest[0], newest[1] * 1_000_000)
+    )
     for key, (first_ms, last_ms) in _spans(wreck, set(eras.by_id)).items():
         eras.restore(key, first_ms * 1_000_000, last_ms * 1_000_000)
     return [_era(era, eras.ran_ns) for era in eras.by_id.values()]

@@ -19,6 +19,14 @@ DELETES_MAX = 2000  # chunks a transaction may delete: a drained backlog goes in
 VACUUM_PAGES = 64  # given back to the file system in one commit
 FREE_SHARE = 10  # a tenth of the file may be free pages
 LOOKED_BACK = 500  # chunks behind the newest that show how full a window was
+SMALL = (
+    "shape",
+    "boot",
+    "life",
+    "destination",
+    "rescue",
+    "meta",
+)  # looked at whole at each start: 1 ms
 
 PUT = f"insert or replace into chunk ({COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
 DELETE = (
@@ -36,12 +44,6 @@ FIRST = (
 )
 
 Ledger = dict[tuple[str, Loss], tuple[int, LossEntry]]  # the newest line of each, with its key
-
-
-def set_aside(cursor: Cursor, block: Progress) -> None:
-    """A destination waits for nothing in this block so far."""
-    cursor.settled.add(block.first, block.last)
-    cursor.since += Count(block.numbers, 0)
 
 
 class Tables:
@@ -62,6 +64,8 @@ class Tables:
     def load(self) -> list[Cursor]:
         """Take up what is known; returns the cursors."""
         db = self._db
+        for table in SMALL:
+            db.check_table(table)
         self.shapes = Shapes(rows.shapes(db), rows.highest_shape(db))
         self.lives = Lives(rows.lives(db))
         if not rows.complete(db, "life", len(self.lives.known)):
@@ -74,9 +78,6 @@ class Tables:
         highest = max(self.meta.floor - 1, last, settled)
         known = max((cursor.answered.readings for cursor in cursors), default=0)
         self.accepted = Count(highest, max(self.meta.readings, total, known))
-        if last and not self.shapes.by_id:
-            message = "what its samples consist of is damaged"
-            raise Unusable(message)
         self.newest = (last, era, last_ms * 1000)
         self.eras = Eras(rows.eras(db), self.meta.running_ns, newest=(era, last_ms * 1_000_000))
         if not rows.complete(db, "boot", len(self.eras.by_id)):
@@ -148,7 +149,7 @@ class Tables:
         db = self._db
         self._rename(order)
         for cursor in order.cursors:
-            rows.save_cursor(db, cursor)
+            rows.save_cursor(db, order.moved(cursor))
         for refused in order.rejected:
             rows.save_refused(db, refused)
         self._enter(order)
@@ -213,11 +214,13 @@ class Tables:
         self._rename(order)
         if order.block is None:
             order.block = self._block(wreckage, accepted)
-            for cursor in order.cursors:
-                set_aside(cursor, order.block)
         self.save_lives()
         rows.save_progress(self._db, order.block)
         return order.block
+
+    def forget(self, block: Progress) -> None:
+        """Nobody knows whether it was reserved: its numbers go to others."""
+        self.lives = Lives([life for life in self.lives.known if life.first < block.first])
 
     def _block(self, wreckage: Wreckage, accepted: Count) -> Progress:
         first, before = accepted.samples + 1, self.lives.current

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from agent.daemon.buffer import rows
-from agent.daemon.buffer.codec import Shape, text_crc
+from agent.daemon.buffer.codec import text_crc
 from agent.daemon.buffer.database import Database, Frame, legible
 from agent.daemon.buffer.mending import PAGE_BYTES, header_flips, mend_first_page, mend_log
 from agent.daemon.buffer.reading import COLUMNS, sound
@@ -97,15 +97,14 @@ class Wreck(Unsound):
             return same or bool(self.one(FORMAT_1)[0])
         return False
 
-    def shapes(self) -> list[Shape]:
-        """All that can be read, also behind a flipped bit in the header of their page.
+    def best(self, table: str, load: Callable[[Database], Iterable[T]]) -> list[T]:
+        """All rows of a small table, also behind a flipped bit in the header of its page.
 
-        Without them no chunk can be read; every row has a CRC, so a bit that was no better flipped
-        shows nothing.
+        Every row has a CRC, so a bit that was no better flipped shows nothing.
         """
-        found = self.known(rows.shapes)
-        for other in self._with_other_headers("shape"):
-            found = max(found, other.known(rows.shapes), key=len)
+        found = self.known(load)
+        for other in self._with_other_headers(table):
+            found = max(found, other.known(load), key=len)
         return found
 
     def _with_other_headers(self, table: str) -> Iterator[Unsound]:
