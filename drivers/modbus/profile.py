@@ -103,7 +103,8 @@ def ranges(value: Any) -> dict[Table, list[tuple[int, int]]]:
     for part in text(value).split(","):
         match = re.fullmatch(r"(\w+) (\w+)-(\w+)", part.strip())
         low, high = (_address(match[2]), _address(match[3])) if match else (None, None)
-        if match is None or match[1] not in list(Table) or low is None or high is None:
+        known = match is not None and match[1] in list(Table)
+        if match is None or not known or low is None or high is None or low > high:
             fix = "write the kind and the addresses, like  holding 100-199, input 0-9"
             refuse(f"'{part.strip()}' is not a range of registers", fix=fix, code="never")
         found.setdefault(Table(match[1]), []).append((low, high))
@@ -168,6 +169,12 @@ class ModbusPoint(PointSettings):
         assert found is not None  # noqa: S101 -- by the check below
         return found
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """First and last address."""
+        first = self.where[1]
+        return first, first + (self.form.registers if self.form else 1) - 1
+
     @model_validator(mode="after")
     def _has_a_place(self) -> Self:
         if (self.read is None) == (self.manual is None):
@@ -180,6 +187,10 @@ class ModbusPoint(PointSettings):
         if self.form is not None and of_bits:
             fix = "remove  as:"
             refuse("a coil or discrete input is a single bit already", fix=fix, code="as")
+        first, last = self.span
+        if last > LAST_ADDRESS:
+            message = f"{last - first + 1} registers from {first} on end behind {LAST_ADDRESS}"
+            refuse(message, fix="look at the address and at  as:", code="read")
         return self
 
 
@@ -250,3 +261,23 @@ class ModbusProfile(ProfileSettings):
             fix = "add  models: ...  beside  points:"
             refuse("instead of which models?", fix=fix, code="instead")
         return self
+
+    @model_validator(mode="after")
+    def _what_the_device_can_take(self) -> Self:
+        others = self.instead.points if self.instead else {}
+        for name, point in [*self.points.items(), *others.items()]:
+            first, last = point.span
+            self._may_be_read(name, point.where[0], first, last)
+            for table, at in filter(None, (point.exponent, point.multiply_by, point.divide_by)):
+                self._may_be_read(name, table, at, at)
+        return self
+
+    def _may_be_read(self, name: str, table: Table, first: int, last: int) -> None:
+        if any(low <= last and first <= high for low, high in self.never.get(table, ())):
+            where = f"{table} {first}" if first == last else f"{table} {first}-{last}"
+            fix = "remove the point, or take these registers out of  never:"
+            refuse(f"'{name}' needs {where}, which  never:  forbids", fix=fix, code="never")
+        count = last - first + 1
+        if count > self.block:
+            message = f"'{name}' has {count} registers, and a request may ask for {self.block}"
+            refuse(message, fix=f"write  block: {count}  if the device takes it", code="block")

@@ -1,5 +1,6 @@
 """What a technician wrote, as the driver gets it, and what is said when it cannot work."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -87,6 +88,31 @@ def test_a_profile_may_ask_for_patience_and_limits() -> None:
 def test_a_range_that_must_not_be_read_is_never_read_through() -> None:
     shy = plant.profile("a: holding 0 uint16; b: holding 9 uint16", never="holding 4-5, input 0-9")
     assert len(line(plant.device("m", 1, shy))[0].units[0].rounds[0].blocks) == 2
+
+
+@pytest.mark.parametrize(
+    ("points", "limits", "said"),
+    [
+        ("a: holding 7 uint16", {"never": "holding 5-9"}, "'a' needs holding 7, which"),
+        ("a: input 4 float32", {"never": "input 5-9"}, "'a' needs input 4-5, which"),
+        ("a: holding 4 int16 exponent=input 6", {"never": "input 5-9"}, "'a' needs input 6, which"),
+        ("a: holding 0 float64", {"block": "2"}, "has 4 registers, and a request may ask for 2"),
+        ("a: holding 65535 float32", {}, "2 registers from 65535 on end behind 65535"),
+        ("a: holding 7 uint16", {"never": "holding 9-5"}, "is not a range of registers"),
+    ],
+)
+def test_a_point_that_the_device_does_not_give_is_refused_by_check(
+    points: str, limits: dict[str, str], said: str
+) -> None:
+    name, _, rest = points.partition(" exponent=")
+    read = plant.points(name)
+    read["a"] |= {"exponent": rest} if rest else {}
+    with pytest.raises(ValidationError, match=re.escape(said)):
+        plant.profile("", points=read, **limits)
+
+
+def test_coils_are_no_registers_of_a_block() -> None:
+    assert plant.profile("a: coil 3; b: holding 0 float32", block="2", never="holding 3-3").points
 
 
 def test_scale_factors_are_read_along_once_and_hidden() -> None:
