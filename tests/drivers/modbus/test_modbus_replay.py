@@ -1,9 +1,14 @@
 """A recording answers in the place of the devices it was made from."""
 
 import asyncio
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from subprocess import PIPE
 
 import orjson
 import pytest
@@ -123,3 +128,22 @@ async def test_on_a_wire_it_answers_whole_frames_and_repeats_damaged_ones() -> N
     for piece in (rtu(2, ASKED)[:3], rtu(2, ASKED)[3:], rtu(2, ASKED)):
         await slave.on_wire(sniffer, piece, said.append)
     assert said == [rtu(2, SAID), b"\x02\xff"]
+
+
+@pytest.mark.timeout(60)
+def test_it_ends_without_a_word_while_somebody_is_connected(tmp_path: Path) -> None:
+    file = tmp_path / "line.jsonl"
+    file.write_bytes(line(rtu(2, ASKED), rtu(2, SAID)))
+    command = [sys.executable, "-m", "drivers.modbus.replay", str(file), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            port = int(process.stdout.readline().rpartition(":")[2])
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+                client.sendall(mbap(2, ASKED))
+                assert client.recv(64) == mbap(2, SAID)
+                process.send_signal(signal.SIGINT)
+                said, complained = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert (process.returncode, said, complained) == (0, "", "")
