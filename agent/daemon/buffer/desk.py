@@ -15,7 +15,6 @@ from agent.daemon.buffer.ranges import common
 from agent.daemon.buffer.reading import Ask, Damage, Found
 from agent.daemon.buffer.stock import Stock
 from agent.daemon.buffer.store import Store
-from agent.daemon.buffer.tables import set_aside
 from agent.daemon.buffer.telling import tell
 from agent.daemon.buffer.thread import StoreThread
 from agent.sample import Sample
@@ -270,7 +269,7 @@ class Desk:
     def _take_in_rescued(self, done: Done) -> None:
         if done.reserved is not None:
             for cursor in self.cursors:
-                set_aside(cursor, done.reserved)
+                done.reserved.set_aside(cursor)
             for box in self.outboxes.values():
                 box.island(done.reserved.first, done.reserved.last)
             self.stock.shelf.part(readable=True)  # it lies behind samples of the same transaction

@@ -34,6 +34,11 @@ class Progress:
         """End of the block."""
         return self.first + self.numbers - 1
 
+    def set_aside(self, cursor: Cursor) -> None:
+        """One destination waits for nothing in this block so far."""
+        cursor.settled.add(self.first, self.last)
+        cursor.since += Count(self.numbers, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Wreckage:
@@ -101,6 +106,17 @@ class Order:
     renamed: bool = False
     ledger: dict[int, LossEntry] = field(default_factory=dict)  # losses that have a row
     entered: int = 0  # how many of the losses those are
+
+    def moved(self, cursor: Cursor) -> Cursor:
+        """Where a destination of this order is once it is committed; again is the same."""
+        if self.block is None and not self.rescued:
+            return cursor
+        moved = cursor.copy()
+        if self.block is not None:
+            self.block.set_aside(moved)
+        for rescued in self.rescued:
+            rescued.owe(moved)
+        return moved
 
     def number(self, chunks: list[Chunk]) -> None:
         """Its samples have their numbers, for good: writing it again writes the same."""

@@ -89,9 +89,6 @@ class Pending:
 
     def move_to(self, order: Order) -> None:
         """Everything goes with this order, which may be one that failed before."""
-        for rescued in self.rescued:
-            for cursor in order.cursors:
-                rescued.owe(cursor)
         order.drop += self.drop
         order.replace += self.replace
         order.losses += self.losses

@@ -7,13 +7,15 @@ collide with the disk's.
 
 import sqlite3
 from collections import Counter, deque
+from dataclasses import replace
 
+from agent.daemon.buffer import rows
 from agent.daemon.buffer.cutting import after, cut, size_of
 from agent.daemon.buffer.database import Database
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.lives import Lives
 from agent.daemon.buffer.model import Chunk, Count, Cursor, Kind, LossEntry, Refused
-from agent.daemon.buffer.orders import Done, Order
+from agent.daemon.buffer.orders import Done, Order, Rescued
 from agent.daemon.buffer.ranges import Range
 from agent.daemon.buffer.reading import Ask, Found
 from agent.daemon.buffer.tables import Tables
@@ -55,6 +57,10 @@ class Refuge:
         self._rejected: list[Refused] = []
         self._losses: list[LossEntry] = []
         self._deletes: Ranges = []
+        self._block, unsure.block = unsure.block, None
+        if self._block is not None:
+            tables.forget(self._block)
+        self._before = tables.lives.current
         tables.lives.begin(self._first, reason="ram")
 
     @property
@@ -78,6 +84,11 @@ class Refuge:
         """The urgent samples nobody was told of, because nobody knew where they were."""
         return [chunk.first for chunk in self._unsure.chunks if chunk.lane is Kind.URGENT]
 
+    @property
+    def rescued(self) -> list[Rescued]:
+        """Salvaged chunks that nobody was told of."""
+        return self._unsure.rescued
+
     def due(self, now: Instant) -> bool:
         """Whether the disk should be tried again."""
         return now.mono_ns >= self._try_at_ns
@@ -100,6 +111,8 @@ class Refuge:
         self._cursors |= {cursor.name: cursor for cursor in order.cursors}
         self._rejected += order.rejected
         self._losses += order.losses
+        self._unsure.rescued += order.rescued
+        self._unsure.progress = order.progress or self._unsure.progress
         for chunk in order.chunks:
             self._ring.append(chunk)
             self._bytes += _size(chunk)
@@ -144,8 +157,7 @@ class Refuge:
         Raises:
             sqlite3.Error: it still refuses.
         """
-        tables = self._tables
-        before = tables.lives.of(self._first - 1)
+        tables, before = self._tables, self._before
         owed = self._unsure  # some of it may be on the card already, under the same numbers
         owed.cursors = [
             *({cursor.name: cursor for cursor in owed.cursors} | self._cursors).values()
@@ -156,9 +168,7 @@ class Refuge:
         in_ram = Lives(tables.lives.known)  # holds as long as the disk has not said yes
         try:
             with self._db.transaction():
-                for chunk in [*self._unsure.chunks, *self._ring]:
-                    tables.put(chunk)
-                tables.save_new()
+                self._put_all(owed)
                 tables.settle(owed)
                 seq = self._first - before.shift
                 following = self.accepted.samples + 1
@@ -170,6 +180,14 @@ class Refuge:
             tables.lives = in_ram
             raise
         tables.committed(self.accepted)
+
+    def _put_all(self, owed: Order) -> None:
+        self._tables.put_all(owed)
+        for chunk in self._ring:
+            self._tables.put(chunk)
+        if self._block is not None:  # its numbers went to what is in the ring
+            rows.save_progress(self._db, replace(self._block, done=True))
+        self._tables.save_new()
 
     def _done(self, chunks: list[Chunk], dropped: list[Chunk]) -> Done:
         tables = self._tables

@@ -73,7 +73,8 @@ class Rescue:
         try:
             for _ in range(ATTEMPTS):
                 if await self._attempt(place, await self._progress(place)):
-                    return self._desk.broken is None
+                    await self._taking()  # until then some of it may be in RAM only
+                    return True
         except UnavailableError:
             return False  # only a new start helps this store, and goes on with that one
         log.error(
@@ -142,11 +143,14 @@ class Rescue:
     async def _reserved(self, place: Path, old: Old) -> Progress | None:
         if not old.last:
             return None
-        self._desk.reserve(Wreckage(place.name, old.last, old.lives, old.eras))
-        while self._desk.reserved is None:
+        wreckage, reserved = Wreckage(place.name, old.last, old.lives, old.eras), None
+        while reserved is None:  # of an attempt that may have failed nothing is left
+            await self._taking()
+            self._desk.reserve(wreckage)
             await self._committed()
+            reserved = self._desk.reserved
             await asyncio.sleep(PAUSE_S)
-        return self._desk.reserved
+        return reserved
 
     async def _progress(self, place: Path) -> Progress | None:
         """How far an earlier attempt came.

@@ -92,8 +92,10 @@ class Store:
         Raises:
             FullError: the quota is reached; the same order may be given again.
         """
-        if self._refuge is not None and not self._leave(self._refuge, order.now):
-            return self._refuge.keep(order)
+        if (refuge := self._refuge) is not None:
+            if not self._leave(refuge, order.now):
+                return refuge.keep(order)
+            order.rescued[:0] = refuge.rescued  # nobody was told of it, so no cursor is moved yet
         if not order.numbered:
             order.number(cut(order.samples, self._tables.accepted, self._tables.eras, order.handed))
             self._tables.eras.of(order.now, order.handed)
