@@ -11,7 +11,7 @@ import pytest
 from agent.cloud import Record
 from agent.daemon.buffer import Buffer, DestinationFacts
 from agent.sample import Sample, Value
-from tests.daemon.buffer.parts import SITE, HandClock, drain, opened, put, take
+from tests.daemon.buffer.parts import SITE, HandClock, drain, opened, put
 
 SMALL = replace(SITE, buffer_bytes=1 << 20, may_lose_s=3600.0)
 SECONDS = 15_000
@@ -192,10 +192,10 @@ async def test_a_stop_does_not_count_as_running_time(tmp_path: Path, clock: Hand
         buffer.outbox("cloud").keep(3600)
         await put(buffer, clock, 2)
         await buffer.look_after()
-        assert len(await take(buffer.outbox("cloud"))) == 2
+        assert buffer.outbox("cloud").waiting().samples == 2
         clock.tick(1900)
         await buffer.look_after()
-        assert len(await take(buffer.outbox("cloud"))) == 1
+        assert buffer.outbox("cloud").waiting().samples == 1
 
 
 async def test_the_free_pages_of_a_drained_store_go_back(tmp_path: Path, clock: HandClock) -> None:

@@ -207,22 +207,25 @@ class Keeper:
         return []
 
     def _may_thin(self, chunk: Chunk, end: int, level: int) -> bool:
-        boxes = self._desk.outboxes.values()
-        return (
-            chunk.lane is Kind.ORDINARY
-            and chunk.last <= end
-            and chunk.thinned < level
-            and not any(box.has_out(chunk.first, chunk.last) for box in boxes)
-        )
+        ordinary = chunk.lane is Kind.ORDINARY
+        return ordinary and chunk.last <= end and chunk.thinned < level and not self._is_out(chunk)
 
     async def _drop_oldest(self) -> bool:
-        """Ordinary chunks first; urgent ones only when nothing ordinary is left."""
-        chunks = await self._oldest(1, ordinary=True) or await self._oldest(1, ordinary=False)
-        self._desk.give_up(chunks, Loss.DROPPED)
-        return bool(chunks)
+        """Ordinary chunks first, then urgent ones, and what may have arrived last of all."""
+        for ordinary, out in ((True, False), (False, False), (False, True)):
+            if chunks := await self._oldest(1, ordinary=ordinary, out=out):
+                self._desk.give_up(chunks, Loss.DROPPED)
+                return True
+        return False
 
-    async def _oldest(self, number: int, *, ordinary: bool) -> list[Chunk]:
-        """So many of the oldest from a number on; what a commit is to take away already is not."""
+    async def _oldest(self, number: int, *, ordinary: bool, out: bool = True) -> list[Chunk]:
+        """So many of the oldest from a number on; what a commit is to take away already is not.
+
+        Args:
+            number: where to begin.
+            ordinary: without alarms.
+            out: with what is on its way to somebody.
+        """
         chunks: list[Chunk] = []
         while not chunks and (store := self._desk.store):
             found = await self._desk.thread.run(store.oldest, number, STEP, ordinary)
@@ -230,22 +233,28 @@ class Keeper:
                 self._desk.damaged(found.damaged)
             if not found.chunks:
                 break
-            chunks = self._desk.stock.staying(found.chunks)
+            staying = self._desk.stock.staying(found.chunks)
+            chunks = [chunk for chunk in staying if out or not self._is_out(chunk)]
             number = found.chunks[-1].last + 1
         return chunks
 
+    def _is_out(self, chunk: Chunk) -> bool:
+        boxes = self._desk.outboxes.values()
+        return any(box.has_out(chunk.first, chunk.last) for box in boxes)
+
     async def _expire(self, box: Outbox) -> None:
         """Give up what one destination has kept for long enough; no wall clock is asked."""
-        stock = self._desk.stock
+        stock, start = self._desk.stock, 1
         if box.keep_ns is None or not box.waiting().samples:
             return
         oldest_ns = stock.running_ns() - box.keep_ns
         while True:
-            settled = box.cursor.settled.copy()
-            ask = Ask(settled, 1, stock.accepted.samples, STEP, STEP)
-            found = await self._desk.read(ask)
-            chunks = stock.staying(found.chunks)
+            ask = Ask(box.cursor.settled.copy(), start, stock.accepted.samples, STEP, STEP)
+            chunks = stock.staying((await self._desk.read(ask)).chunks)
             expired = [c for c in chunks if stock.running_at(c.era, c.last_us) < oldest_ns]
             if not expired:
                 return
-            self._desk.expire(box.cursor, expired)
+            start = expired[-1].last + 1
+            # what is on its way may have arrived
+            staying = [c for c in expired if not box.has_out(c.first, c.last)]
+            self._desk.expire(box.cursor, staying)

@@ -5,13 +5,14 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from agent.daemon.buffer import rows
 from agent.daemon.buffer.codec import text_crc
-from agent.daemon.buffer.database import Database, Frame, legible
+from agent.daemon.buffer.database import Database, Frame, Unusable, legible
 from agent.daemon.buffer.mending import PAGE_BYTES, header_flips, mend_first_page, mend_log
 from agent.daemon.buffer.reading import COLUMNS, sound
 from agent.daemon.buffer.tables import fullest
@@ -103,16 +104,20 @@ class Wreck(Unsound):
         Every row has a CRC, so a bit that was no better flipped shows nothing.
         """
         found = self.known(load)
-        for other in self._with_other_headers(table):
-            found = max(found, other.known(load), key=len)
+        try:
+            self.check_table(table)
+        except (sqlite3.Error, Unusable):
+            for other in self._with_other_headers(table):
+                found = max(found, other.known(load), key=len)
         return found
 
     def _with_other_headers(self, table: str) -> Iterator[Unsound]:
-        for root, *_ in self.known(lambda db: db.rows(ROOT, (table,))):
-            with TemporaryDirectory() as folder, suppress(OSError):
-                for copy in header_flips(self._file, root, Path(folder) / "flipped"):
-                    with closing(Unsound(copy)) as unsound:
-                        yield unsound
+        roots = self.known(lambda db: db.rows(ROOT, (table,)))
+        with TemporaryDirectory() as folder, suppress(OSError):
+            file = Path(folder) / "flipped"
+            for copy in chain(*(header_flips(self._file, root, file) for root, *_ in roots)):
+                with closing(Unsound(copy)) as unsound:
+                    yield unsound
 
     def highest(self) -> tuple[int, int]:
         """The last number and how many readings were accepted with it."""

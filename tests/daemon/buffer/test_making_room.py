@@ -1,6 +1,7 @@
 """Room is made while samples are on their way: what counts as lost is not delivered as well."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from agent.daemon.buffer.opening import Build
 from agent.daemon.buffer.ranges import Settled
 from agent.daemon.buffer.stock import Stock
 from agent.sample import Sample, Value
-from tests.daemon.buffer.parts import HandClock, balanced, made, opened
+from tests.daemon.buffer.parts import SITE, HandClock, balanced, made, opened
 
 TIGHT = Frame(pages=90, window_ms=1000, ballast_bytes=0, hardware=bytes(8))
 FILLED_BYTES = 0.85 * TIGHT.pages * PAGE_BYTES
@@ -65,14 +66,14 @@ async def drained(outbox: Outbox) -> int:
     return delivered
 
 
-async def judge(buffer: Buffer, delivered: int) -> None:
+async def judge(buffer: Buffer, delivered: int, reason: str = "thinned") -> None:
     """Every reading was delivered or is in the ledger, none was both."""
     await buffer.flush()
     told = facts(buffer)
     assert balanced(buffer)
     assert (told.delivered, told.waiting) == (delivered, 0)
     assert told.lost == told.accepted - delivered > 0
-    assert told.lost_by_reason == {"thinned": told.lost}
+    assert told.lost_by_reason == {reason: told.lost}
 
 
 async def test_what_was_thinned_out_is_not_delivered_from_ram(
@@ -92,6 +93,33 @@ async def test_what_is_on_its_way_is_not_thinned_out(tmp_path: Path, clock: Hand
         await until_thinned(buffer, clock)
         delivered = await settle(outbox, batch)
         await judge(buffer, delivered + await drained(outbox))
+
+
+async def test_what_is_on_its_way_is_not_dropped(tmp_path: Path, clock: HandClock) -> None:
+    site = replace(SITE, when_full="drop-oldest")
+    async with opened(tmp_path, clock, build=Build(made, frame=TIGHT), site=site) as buffer:
+        outbox = buffer.outbox("cloud")
+        await put(buffer, clock, 2000)
+        batch = await outbox.take(Limits(), Lane.ANY)
+        assert batch
+        await until_thinned(buffer, clock)
+        delivered = await settle(outbox, batch)
+        await judge(buffer, delivered + await drained(outbox), "dropped")
+
+
+async def test_what_is_on_its_way_does_not_expire(tmp_path: Path, clock: HandClock) -> None:
+    async with opened(tmp_path, clock) as buffer:
+        outbox = buffer.outbox("cloud")
+        outbox.keep(3600.0)
+        await put(buffer, clock, 2000)
+        batch = await outbox.take(Limits(records=100), Lane.ANY)
+        assert batch
+        clock.tick(7200)
+        await put(buffer, clock, 10)
+        await buffer.look_after()
+        assert facts(buffer).lost
+        delivered = await settle(outbox, batch)
+        await judge(buffer, delivered + await drained(outbox), "expired")
 
 
 async def test_what_is_read_while_it_is_thinned_out_is_not_delivered(
