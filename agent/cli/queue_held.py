@@ -141,7 +141,12 @@ def _agreed(session: Session, name: str, what: str) -> bool:
         for part, word in parts.items()
         if what in ("all", part)
     ]
-    session.remark(f"To carry them out first: fieldpost queue export {name}")
+    export = f"{session.command} queue export {name}"
+    first = [f"{export} --{part}" for part in parts if what in ("all", part) and found.get(part)]
+    if first:
+        session.remark("To carry them out first:")
+    for command in first:
+        session.remark(f"   {command}")
     return click.confirm(f"Give up {' and '.join(held)} for {name}, for ever?", err=True)
 
 

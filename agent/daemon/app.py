@@ -105,9 +105,9 @@ class Daemon:
             await self._serve(gateway)
         finally:
             self._audit.close()
-            await gateway.buffer.close()
+            left = await gateway.buffer.close()
             self._service.stopped()
-        log.info("Stopped; everything accepted is committed.", event_type="daemon.stopped")
+        log.info(_farewell(left.readings), event_type="daemon.stopped")
         return 0
 
     async def _serve(self, gateway: Gateway) -> None:
@@ -170,3 +170,11 @@ class Daemon:
             gateway.to_send,
         )
         return Rounds(self._service, progress, (look_at_file, gateway.look), lambda: gateway.line)
+
+
+def _farewell(left: int) -> str:
+    if not left:
+        return "Stopped; everything accepted is committed."
+    return (
+        f"Stopped; {left} readings are not on the card, the next start enters them in the ledger."
+    )

@@ -95,3 +95,24 @@ def test_colours_on_a_terminal_unless_unwanted(
     shown = os.read(master, 10_000).decode()
     os.close(master)
     assert ("\x1b[" in shown) == (colour is None)
+
+
+def test_who_is_asked_before_a_drop_is_told_how_to_carry_just_that_out(
+    twin: Twin, tmp_path: Path
+) -> None:
+    held = {"readings": 3}
+    twin.answers["queue"] = {"destinations": {"platform": {"waiting": held, "rejected": held}}}
+    named = tmp_path / "gateway.yaml"
+    command = [sys.executable, "-m", "agent.cli", "--socket", str(twin.path)]
+    command += ["--config", str(named), "queue", "drop", "platform", "--rejected"]
+    master, slave = os.openpty()
+    os.write(master, b"n\n")
+    done = subprocess.run(
+        command, stdin=slave, capture_output=True, text=True, check=False, timeout=8
+    )
+    os.close(slave)
+    os.close(master)
+    assert f"fieldpost --config {named} queue export platform --rejected\n" in done.stderr
+    assert "--waiting" not in done.stderr
+    assert "Give up 3 readings refused for platform, for ever? [y/N]:" in done.stderr
+    assert twin.asked == [("queue", {})]

@@ -12,6 +12,7 @@ from agent.daemon.buffer.desk import Desk
 from agent.daemon.buffer.facts import StoreFacts
 from agent.daemon.buffer.keeper import Keeper
 from agent.daemon.buffer.lock import lock
+from agent.daemon.buffer.model import Count
 from agent.daemon.buffer.opening import SOUND, Build, Opening
 from agent.daemon.buffer.outbox import Outbox
 from agent.daemon.buffer.requeue import Requeue
@@ -82,22 +83,25 @@ class Buffer:
         """
         await self._keeper.run()
 
-    async def close(self) -> None:
+    async def close(self) -> Count:
         """Commit everything and let go; the next start finds a clean store.
 
-        What the quota leaves no room for is noted beside the store: the next start counts it.
+        Returns:
+            What is not on the card, for lack of room or because it refuses: that is noted beside
+            the store, and the next start enters it in the ledger.
         """
-        self._desk.closing = True
+        self._desk.closing, left = True, Count()
         try:
             if self._desk.store is not None:
                 await self._commits.flush()
                 left = self._commits.left
-                await self._thread.run(self._desk.store.close, self._clock.now(), left)
+                left = await self._thread.run(self._desk.store.close, self._clock.now(), left)
         finally:
             self._thread.stop()
             if self._lock is not None:
                 os.close(self._lock)
                 self._lock = None
+        return left
 
     async def put(self, sample: Sample) -> None:
         """Accept a sample; waits while the queue is full, and for the commit of an urgent one."""

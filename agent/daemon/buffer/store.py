@@ -134,22 +134,27 @@ class Store:
             self._unread(error)
             raise UnavailableError(SILENT, action="fieldpost doctor") from error
 
-    def close(self, now: Instant, left: Count = NOTHING) -> None:
+    def close(self, now: Instant, left: Count = NOTHING) -> Count:
         """Write down where we are, empty the WAL, let go; a broken disk keeps what it has.
 
         Args:
             now: this moment.
             left: what was accepted and no order could bring to the card; the next start counts it.
+
+        Returns:
+            What is not on the card now.
         """
         refuge = self._refuge
         if refuge is not None and not self._leave(refuge, now, last=True):
-            self._care.note.write(refuge.held + left, exact=True)
+            left += refuge.held
+            self._care.note.write(left, exact=True)
         elif not self._sealed(now, left):
             # an error that passes: a log that goes without a word of it would look lost
             with suppress(BrokenError):
                 self._reopen()
                 self._sealed(now, left)
         self._db.close()
+        return left
 
     def _sealed(self, now: Instant, left: Count) -> bool:
         """Whether the last word of this run is on the disk."""

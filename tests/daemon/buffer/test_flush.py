@@ -151,6 +151,17 @@ async def test_what_could_not_be_committed_before_the_stop_is_counted_by_the_nex
         assert buffer.facts().destinations["cloud"].lost_by_reason == {Loss.RAM_LOST: 7}
 
 
+async def test_a_stop_tells_what_is_not_on_the_card(tmp_path: Path, clock: HandClock) -> None:
+    quota = Quota(FullError)
+    buffer = Buffer(tmp_path, SITE, clock, ["cloud"], quota.build())
+    await buffer.open()
+    await put(buffer, clock, 1)
+    quota.refuses = _every
+    for value in range(2, 5):
+        await buffer.put(sample(clock, value))
+    assert (await buffer.close()).readings == 3
+
+
 async def test_a_damaged_store_is_kept_until_what_came_of_it_is_committed(
     tmp_path: Path, clock: HandClock
 ) -> None:
