@@ -1,15 +1,6 @@
 """`kind: http`: batches as JSON to any server; only its echo of what it has is a receipt.
 
-The document, version 1::
-
-    {"version": 1, "gateway": "ES-0231", "epoch": "…", "first": 17, "last": 20, "count": 3,
-     "records": [{"seq": 17, "device": "oven-meter", "time": "2026-11-23T14:46:57.050Z",
-                  "values": {"power": 2104.3}}, …]}
-
-`<gateway>:<epoch>:<seq>` names a record for ever; a repeated one may be dropped. A record whose
-time is not exact says so: `"quality": "estimated"`. The expected answer is 2xx with JSON that
-echoes `epoch`, `first`, `last` and `count`, or `epoch` and `accepted_through`. A number there that
-this gateway never gave out means that its store is an old copy: it goes on under other names.
+The document and the receipt are in `README.md` beside this.
 """
 
 import gzip

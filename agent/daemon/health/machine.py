@@ -168,7 +168,7 @@ def _store(store: Store) -> Check:
 def _clock(clock: ClockFacts) -> Check:
     action = "Look at the network and the time server; a battery clock helps"
     if not clock.synchronized:
-        message = "The clock is not set yet; readings are kept and get their time when it is."
+        message = "The clock is not set yet; readings wait for it, or go out marked as untrusted."
         return Check("clock", "FP-H09", Status.WARN, message, action)
     if clock.steps_24h:
         message = "The clock jumped by more than a minute in the last 24 hours."
