@@ -77,7 +77,7 @@ def show(session: Session) -> None:
             session.write(remark if remark.startswith(INDENT) else _folded(remark))
     if unread := found.get("unread"):
         session.write(_folded(f"{unread} Refused samples are not shown:  fieldpost doctor"))
-    session.write(_room(store))
+    session.write(_room(store, in_ram=bool(found.get("unread"))))
 
 
 for _command in (show, rejected, replay, try_now, drop, export):
@@ -155,7 +155,8 @@ def _span(line: Json) -> str:
     return f"{since} to {to[DAY + 1 :] if since[:DAY] == to[:DAY] else to}"
 
 
-def _room(store: Json) -> str:
+def _room(store: Json, *, in_ram: bool) -> str:
     used = f"{words.size(store['used_bytes'])} of {words.size(store['quota_bytes'])} used"
     room = "" if store["room_s"] is None else f", room for {words.age(store['room_s'])}"
-    return f"Buffer: {used}{room}. A power cut loses at most {store['may_lose_s']:g} s."
+    at_most = "what is in RAM" if in_ram else f"at most {store['may_lose_s']:g} s"
+    return f"Buffer: {used}{room}. A power cut loses {at_most}."

@@ -82,6 +82,8 @@ def replay(session: Session, **options: Unpack[Replayed]) -> None:
     elif found["samples"]:
         count = words.amount(found["samples"], "sample")
         session.write(f"{count} going to {options['destination']} again: fieldpost queue")
+        if strange := max(0, len(options["ids"]) - found["samples"]):
+            session.remark(f"{words.amount(strange, 'id')} not found among what it refused.")
     else:
         session.write("Nothing of that is set aside: fieldpost queue rejected")
 

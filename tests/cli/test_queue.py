@@ -153,6 +153,23 @@ def test_trying_now_promises_nothing_for_a_cloud_that_asked_for_peace(
     assert "asked us to wait" in said.err
 
 
+def test_ids_that_nobody_refused_are_told(store: Twin, fieldpost: Fieldpost) -> None:
+    store.answers["queue.replay"] = {"samples": 1, "readings": 1}
+    assert fieldpost("queue", "replay", "platform", "17").err == ""
+    said = fieldpost("queue", "replay", "platform", "17", "17000", "18000")
+    assert said.out == "1 sample going to platform again: fieldpost queue\n"
+    assert said.err == "2 ids not found among what it refused.\n"
+
+
+def test_a_queue_in_ram_is_no_second_behind_but_all_of_it(
+    store: Twin, fieldpost: Fieldpost
+) -> None:
+    answer = store.answers["queue"]
+    assert isinstance(answer, dict)
+    answer["unread"] = "The disk does not answer."
+    assert fieldpost("queue").out.endswith("A power cut loses what is in RAM.\n")
+
+
 def test_nothing_is_given_up_without_a_word(
     store: Twin, fieldpost: Fieldpost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
