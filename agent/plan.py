@@ -53,6 +53,8 @@ class Point:
             None: every value is delivered.
         deadband_share: the same as a share of what was delivered last; the larger of both counts.
         silence_s: with a deadband: delivered at least this often, seconds.
+        alarm_above, alarm_below: a sample in which the value crosses them is urgent.
+        alarm_on_change: one in which it is another than the last one told is.
     """
 
     unit: str | None = None
@@ -66,6 +68,9 @@ class Point:
     deadband: float | None = None
     deadband_share: float = 0.0
     silence_s: float | None = None
+    alarm_above: float | None = None
+    alarm_below: float | None = None
+    alarm_on_change: bool = False
 
 
 @dataclass(frozen=True, slots=True)

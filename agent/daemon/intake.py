@@ -6,11 +6,13 @@ the cloud of what is worth it. Runs for every sample: no allocation on the good 
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
 from math import isfinite
 from typing import Protocol, cast
 
 from agent import plan
 from agent.clock import Clock
+from agent.daemon.alarms import Alarms
 from agent.daemon.onchange import OnChange
 from agent.daemon.pace import Pace
 from agent.driver import DeviceFault, Reason
@@ -87,6 +89,8 @@ class Intake:
         self._paces = {name: pace for name, pace in paces.items() if pace}
         changes = {name: OnChange(points) for name, points in self._points.items()}
         self._changes = {name: change for name, change in changes.items() if change}
+        alarms = {name: Alarms(points) for name, points in self._points.items()}
+        self._alarms = {name: alarm for name, alarm in alarms.items() if alarm}
 
     def now(self) -> Instant:
         """The instant to stamp a sample with."""
@@ -103,6 +107,9 @@ class Intake:
             good = {point: value for point, value in sample.values.items() if point not in bad}
             sample = Sample(sample.device, sample.at, good, sample.urgent)
         if sample.values:
+            alarms = self._alarms.get(sample.device)
+            if alarms is not None and alarms.raised(sample):
+                sample = replace(sample, urgent=True)
             await self._deliver(sample)
             self._history.record(sample)
         self._health.sample(sample, checked=checked, bad=bad)

@@ -53,7 +53,7 @@ class OnChange:
         if rule is None or sent is None:
             return True
         deadband, share, patience_ns = rule
-        return at_ns - sent[1] >= patience_ns or _differs(value, sent[0], deadband, share)
+        return at_ns - sent[1] >= patience_ns or differs(value, sent[0], deadband, share)
 
 
 def _patience_ns(spec: plan.Point) -> float:
@@ -62,7 +62,8 @@ def _patience_ns(spec: plan.Point) -> float:
     return (silence_s - (spec.every_s or 0.0) / 2) * NS
 
 
-def _differs(value: Value, before: Value, deadband: float, share: float) -> bool:
+def differs(value: Value, before: Value, deadband: float, share: float) -> bool:
+    """Whether a value is another one: by more than a deadband, texts and switches at all."""
     if isinstance(value, str) or isinstance(before, str) or isinstance(value, bool):
         return value != before
     return abs(value - before) > max(deadband, share * abs(before))

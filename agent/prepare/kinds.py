@@ -33,6 +33,9 @@ class PointOverride(Settings):
     max_change: Rate | None = None
     deadband: Deadband | None = None
     silence: Interval | None = None
+    alarm_above: Number | None = None
+    alarm_below: Number | None = None
+    alarm_on_change: Switch | None = None
 
 
 class DeviceSettings(Settings):

@@ -17,7 +17,8 @@ class PointSettings(Settings):
 
     `max_change` is the fastest change that can be true; `deadband` and `silence` make it a point
     that is sent when it changed, and once in a while although it did not. A `counter` never goes
-    backwards: at `wraps_at` it starts again at zero, and any other smaller value is a restart.
+    backwards: at `wraps_at` it starts again at zero, and any other smaller value is a restart. An
+    `alarm_…` makes a sample urgent.
     """
 
     unit: str | None = None
@@ -26,6 +27,9 @@ class PointSettings(Settings):
     max_change: Rate | None = None
     deadband: Deadband | None = None
     silence: Interval | None = None
+    alarm_above: Number | None = None
+    alarm_below: Number | None = None
+    alarm_on_change: Switch = False
     counter: Switch = False
     wraps_at: Margin | None = None
 
@@ -73,6 +77,7 @@ def point_of(
     deadband = point.deadband if override.deadband is None else override.deadband
     silence_s = override.silence or point.silence
     on_change = deadband is not None or silence_s is not None
+    above, below, watched = override.alarm_above, override.alarm_below, override.alarm_on_change
     return plan.Point(
         unit=point.unit,
         every_s=every_s,
@@ -84,4 +89,7 @@ def point_of(
         deadband=(deadband.absolute if deadband else 0.0) if on_change else None,
         deadband_share=deadband.share if deadband else 0.0,
         silence_s=(silence_s or SILENCE_S) if on_change else None,
+        alarm_above=point.alarm_above if above is None else above,
+        alarm_below=point.alarm_below if below is None else below,
+        alarm_on_change=point.alarm_on_change if watched is None else watched,
     )

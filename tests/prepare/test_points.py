@@ -91,6 +91,13 @@ def test_the_technicians_word_goes_before_the_profiles() -> None:
     )
 
 
+def test_the_technician_sets_and_moves_alarms() -> None:
+    own = {"alarm_above": "9", "alarm_on_change": "no"}
+    found = point(own, alarm_above="8", alarm_below="1", alarm_on_change="yes")
+    assert found == Point(every_s=5.0, alarm_above=9, alarm_below=1)
+    assert point({"alarm_on_change": "yes"}) == Point(every_s=5.0, alarm_on_change=True)
+
+
 def test_only_a_counter_is_ever_full() -> None:
     assert "only a counter starts again" in refusal(wraps_at="1000")
     assert point(counter="yes", wraps_at="1e6").wraps_at == 1e6
