@@ -135,14 +135,11 @@ class Store:
             raise UnavailableError(SILENT, action="fieldpost doctor") from error
 
     def close(self, now: Instant, left: Count = NOTHING) -> Count:
-        """Write down where we are, empty the WAL, let go; a broken disk keeps what it has.
+        """Write down where we are, empty the WAL, let go; returns what is not on the card.
 
         Args:
             now: this moment.
-            left: what was accepted and no order could bring to the card; the next start counts it.
-
-        Returns:
-            What is not on the card now.
+            left: what was accepted and no order could bring there; the next start counts it.
         """
         refuge = self._refuge
         if refuge is not None and not self._leave(refuge, now, last=True):
