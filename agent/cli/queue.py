@@ -91,7 +91,8 @@ def _folded(remark: str) -> str:
 def _row(name: str, found: Json, now: str) -> list[str]:
     waiting = found["waiting"] or {"readings": 0, "oldest_at": None}
     oldest = waiting["oldest_at"]
-    lost = sum(line["readings"] for line in found["lost"])
+    # a line of the ledger may be damaged; what was numbered is counted at its cursor as well
+    lost = max(sum(line["readings"] for line in found["lost"]), found.get("lost_total", 0))
     refused = found["rejected"]["readings"] if found["rejected"] else 0
     return [
         name,

@@ -161,6 +161,16 @@ def test_ids_that_nobody_refused_are_told(store: Twin, fieldpost: Fieldpost) -> 
     assert said.err == "2 ids not found among what it refused.\n"
 
 
+def test_what_a_damaged_line_of_the_ledger_told_is_still_counted(
+    store: Twin, fieldpost: Fieldpost
+) -> None:
+    answer = store.answers["queue"]
+    assert isinstance(answer, dict)
+    answer["destinations"]["scada"]["lost_total"] = 626
+    [row] = [row for row in fieldpost("queue").out.splitlines() if row.startswith("scada")]
+    assert row.endswith(" 626")
+
+
 def test_a_queue_in_ram_is_no_second_behind_but_all_of_it(
     store: Twin, fieldpost: Fieldpost
 ) -> None:
