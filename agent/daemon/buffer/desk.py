@@ -228,7 +228,7 @@ class Desk:
         left = not done.broken and not self._next.drop and self.stock.have_left()
         if left or done.chunks or done.eras or done.lives or done.rescued:
             for box in self.outboxes.values():
-                box.committed(urgent=urgent)
+                box.committed(urgent=urgent, filled=bool(done.rescued))
         self.look(full=False)
 
     def gave_up(self, error: BaseException) -> None:

@@ -83,6 +83,11 @@ class Finder:
                 self._passed[lane] = ask.start - 1
         return picking
 
+    def forget(self) -> None:
+        """What was found empty, or passed over, is to be looked at again."""
+        self.holes.clear()
+        self._passed.clear()
+
     def urgent(self) -> int:
         """How many urgent samples wait that are not kept for another time."""
         passed = self._passed.get(Lane.URGENT, 0)

@@ -12,7 +12,7 @@ from agent.daemon.buffer.desk import Desk
 from agent.daemon.buffer.facts import Loss
 from agent.daemon.buffer.model import Chunk, Kind
 from agent.daemon.buffer.noting import RamNote, exile_of
-from agent.daemon.buffer.opening import Opening
+from agent.daemon.buffer.opening import EXILE, Opening
 from agent.daemon.buffer.outbox import Outbox
 from agent.daemon.buffer.overflow import SHARE as REJECTED_SHARE
 from agent.daemon.buffer.overflow import Overflow
@@ -25,6 +25,7 @@ LOOK_S = 60.0  # between looks at what has expired
 FILLED = 0.8  # of the pages in use: room has to be made, while there is room to make it in
 ROOM = 0.75  # of the pages in use: enough was made
 STEP = 200  # chunks looked at in one go
+IN_VAIN = 20  # steps for a commit that has no room still: more than any commit takes
 NEWEST = 1000  # samples that are not thinned: what is not a minute old yet
 
 
@@ -48,7 +49,6 @@ class Keeper:
     ) -> None:
         self._desk = desk
         self._opening = opening
-        self._pages_bytes = opening.frame.pages * PAGE_BYTES
         self._when_full = opening.site.when_full
         self._flush = flush
         self._quarantine = Quarantine(opening.home)
@@ -57,6 +57,7 @@ class Keeper:
         self._overflow = Overflow(desk, most_bytes, flush)
         self._woken = asyncio.Event()
         self._full = False
+        self._in_vain = 0
         desk.look = self._look
 
     async def run(self) -> None:
@@ -115,6 +116,8 @@ class Keeper:
             await self._expire(box)
         with suppress(UnavailableError):
             await self._overflow.bound()
+        if self._desk.broken and not self._desk.exiled:
+            return  # what refuses to be written cannot be thinned or deleted either
         if self._over(FILLED) or self._full:
             self._full = False
             await self._make_room()
@@ -149,16 +152,18 @@ class Keeper:
 
     def _look(self, *, full: bool) -> None:
         self._full = self._full or full
+        self._in_vain = self._in_vain if full else 0
         if full or self._desk.hopeless or self._desk.fault or self._over(FILLED):
             self._woken.set()
 
     def _over(self, share: float) -> bool:
         space = self._desk.space
-        return space.used_bytes - space.free_bytes > share * self._pages_bytes
+        pages = EXILE.pages if self._desk.exiled else self._opening.frame.pages
+        return space.used_bytes - space.free_bytes > share * pages * PAGE_BYTES
 
     async def _make_room(self) -> None:
-        while await self._step():
-            await self._flush()
+        while self._in_vain < IN_VAIN and await self._step():
+            self._in_vain = 0 if await self._flush() else self._in_vain + 1
             if not self._over(ROOM):
                 break
         self._desk.refusing = self._when_full == "refuse-new" and self._over(ROOM)

@@ -178,8 +178,15 @@ class Outbox:
         """What is committed up to now becomes backlog, what comes is live."""
         self._finder.spans.mark_live()
 
-    def committed(self, *, urgent: bool) -> None:
-        """Wake who waits."""
+    def committed(self, *, urgent: bool, filled: bool = False) -> None:
+        """Wake who waits.
+
+        Args:
+            urgent: an alarm came.
+            filled: what was salvaged came to numbers where nothing was.
+        """
+        if filled:
+            self._finder.forget()
         self.returns.try_again()
         self.tail.try_again()
         self._news.set()

@@ -1,6 +1,8 @@
 """Room is made while samples are on their way: what counts as lost is not delivered as well."""
 
 import asyncio
+import sqlite3
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +10,13 @@ import pytest
 
 from agent.cloud import Batch, Limits, Receipt
 from agent.daemon.buffer import Buffer, DestinationFacts, Lane, Outbox
-from agent.daemon.buffer.database import PAGE_BYTES, Frame
+from agent.daemon.buffer.database import PAGE_BYTES, Database, Frame
 from agent.daemon.buffer.giving_up import missing
 from agent.daemon.buffer.model import Count, Cursor
 from agent.daemon.buffer.opening import Build
 from agent.daemon.buffer.ranges import Settled
 from agent.daemon.buffer.stock import Stock
+from agent.daemon.buffer.store import Store
 from agent.sample import Sample, Value
 from tests.daemon.buffer.parts import SITE, HandClock, balanced, made, opened
 
@@ -21,6 +24,25 @@ TIGHT = Frame(pages=90, window_ms=1000, ballast_bytes=0, hardware=bytes(8))
 FILLED_BYTES = 0.85 * TIGHT.pages * PAGE_BYTES
 POINTS = 10
 SHELVED = 2000  # samples of so many points that are served from RAM
+
+
+class Refusing:
+    """A disk that takes no commit while it is told so."""
+
+    def __init__(self) -> None:
+        self.now = False
+
+    def build(self) -> Build:
+        disk = self
+
+        class Disk(Database):
+            def execute(self, sql: str, values: Iterable[object] = ()) -> sqlite3.Cursor:
+                if disk.now and sql == "commit":
+                    message = "disk I/O error"
+                    raise sqlite3.OperationalError(message)
+                return super().execute(sql, values)
+
+        return Build(made, frame=TIGHT, store=lambda home, frame: Store(home, frame, Disk))
 
 
 @pytest.fixture
@@ -137,6 +159,25 @@ async def test_what_is_read_while_it_is_thinned_out_is_not_delivered(
         batch = taking.result()
         delivered = await settle(outbox, batch) if batch else 0
         await judge(buffer, delivered + await drained(outbox))
+
+
+async def test_no_room_is_made_on_a_disk_that_refuses(tmp_path: Path, clock: HandClock) -> None:
+    refusing = Refusing()
+    async with opened(tmp_path, clock, build=refusing.build()) as buffer:
+        while buffer.facts().used_bytes < FILLED_BYTES:
+            await put(buffer, clock, 100)
+        refusing.now = True
+        await put(buffer, clock, 1)
+        assert buffer.facts().broken
+        await buffer.look_after()
+        assert facts(buffer).lost == 0
+        refusing.now = False
+        clock.tick(61)
+        await put(buffer, clock, 1)
+        assert buffer.facts().broken is None
+        await buffer.look_after()
+        delivered = await drained(buffer.outbox("cloud"))
+        await judge(buffer, delivered)
 
 
 @pytest.mark.parametrize("delivered", [Count(3, 1), Count(1, 3), Count(3, 3)])

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.daemon.buffer import Loss
+from agent.cloud import Limits, Receipt
+from agent.daemon.buffer import Lane, Loss
 from agent.daemon.buffer.database import Database, Frame
 from agent.daemon.buffer.opening import Build
 from agent.daemon.buffer.salvage import lines
@@ -171,6 +172,36 @@ async def test_samples_that_come_while_a_block_is_set_aside_hide_nothing_of_it(
         await put(buffer, clock, 1001)
         delivered = powers(await drain(buffer.outbox("cloud")))
         assert sorted(map(int, delivered)) == [*range(10), 1000, 1001]
+        assert balanced(buffer)
+
+
+async def test_what_comes_back_to_numbers_that_were_found_empty_is_delivered_all_the_same(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    home, headed, gate = tmp_path / "home", asyncio.Event(), asyncio.Event()
+    await set_aside(home, clock, home, *range(30))
+
+    async def slow(place: Path, after: int) -> AsyncIterator[Json]:
+        async for line in salvaged_here(place, after):
+            if line["kind"] != "head":
+                headed.set()
+                await gate.wait()
+            yield line
+
+    async with opened(home, clock, build=Build(made, salvage=slow)) as buffer:
+        outbox = buffer.outbox("cloud")
+        await put(buffer, clock, *range(100, 110))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(buffer.salvage(), name="salvage")
+            await headed.wait()
+            await put(buffer, clock, *range(110, 120))
+            outbox.mark_live()
+            batch = await outbox.take(Limits(), Lane.BACKLOG)  # over the block that is empty yet
+            gate.set()
+        assert batch
+        await outbox.settle(batch, Receipt(range(len(batch.records))))
+        delivered = [*powers(batch.records), *powers(await drain(outbox))]
+        assert sorted(map(int, delivered)) == [*range(30), *range(100, 120)]
         assert balanced(buffer)
 
 
