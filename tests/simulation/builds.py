@@ -9,8 +9,8 @@ from agent.plan import Allowance, Destination, Plan
 from tests.simulation import flaws
 from tests.simulation.clock import START_NS
 from tests.simulation.cloud import Mood
-from tests.simulation.events import Event, blow, clock, cloud, sleeps, wire
-from tests.simulation.kinds import PLAIN, Kind
+from tests.simulation.events import Event, blow, clock, cloud, sleeps, urgent, wire
+from tests.simulation.kinds import BUFFER_BYTES, PLAIN, SMALL_BYTES, Kind
 from tests.simulation.life import Flaw
 from tests.simulation.plant import Trouble
 from tests.simulation.weather import Blow
@@ -47,6 +47,10 @@ def _never(found: Destination) -> Destination:
     return replace(found, keep_offline_s=None)
 
 
+def _without_a_quota(plan: Plan) -> Plan:
+    return replace(plan, site=replace(plan.site, buffer_bytes=BUFFER_BYTES))
+
+
 def _without_a_rate(found: Destination) -> Destination:
     return replace(found, allows=Allowance())
 
@@ -60,6 +64,17 @@ ASLEEP_BEFORE_THE_TIME_IS_KNOWN = [
 ]
 AN_HOUR = Kind(keep_offline_s={"deduplicates": 3600.0})
 A_READING_A_SECOND = Kind(allows={"deduplicates": Allowance(readings_per_s=1.0)})
+
+A_SMALL_STORE = Kind(SMALL_BYTES, "drop-oldest")
+FULL = [
+    (600.0, urgent(0.3)),
+    (600.0, cloud("deduplicates", Mood.OUT)),
+    (700.0, wire("plc", Trouble.FLOOD)),
+    (2500.0, urgent(0.0)),
+    (15_000.0, wire("plc", Trouble.NONE)),
+    (15_000.0, blow(Blow.STOP)),
+    (15_100.0, cloud("deduplicates", Mood.WELL)),
+]
 
 BUILDS: Mapping[str, Bad] = {
     "a cursor moved before the receipt": Bad(Flaw(outbox=flaws.SettlesBeforeTheReceipt)),
@@ -91,6 +106,10 @@ BUILDS: Mapping[str, Bad] = {
         Flaw(plan=_every(_never)),
         [*OUT_FOR_HOURS, (9100.0, cloud("deduplicates", Mood.WELL))],
         AN_HOUR,
+    ),
+    "more than the quota": Bad(Flaw(plan=_without_a_quota), FULL, A_SMALL_STORE),
+    "alarms are dropped like anything else": Bad(
+        Flaw(store=flaws.DropsAlarms), FULL, A_SMALL_STORE
     ),
     "as fast as it goes, whatever the rate": Bad(
         Flaw(plan=_every(_without_a_rate)),

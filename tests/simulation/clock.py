@@ -31,6 +31,7 @@ class SimClock:
     def __init__(self, loop_s: Callable[[], float]) -> None:
         self._loop_s = loop_s
         self.slept_ns = 0
+        self._woke_s = self._last_sleep_s = 0.0
         self._dark_ns = 0
         self._dark_since_ns: int | None = None
         self._error_ns = 0
@@ -50,6 +51,11 @@ class SimClock:
     def sleep(self, seconds: float) -> None:
         """The machine is suspended: no timer runs, and all but the boot clock stands still."""
         self.slept_ns += round(seconds * 1e9)
+        self._woke_s, self._last_sleep_s = self._loop_s(), seconds
+
+    def just_slept_s(self, within_s: float) -> float:
+        """How long it was suspended, if it awoke just so long ago."""
+        return self._last_sleep_s if self._loop_s() - self._woke_s < within_s else 0.0
 
     def go_dark(self) -> None:
         """Without power until the next boot."""

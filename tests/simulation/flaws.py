@@ -9,6 +9,7 @@ from agent.cloud import Batch, BatchRefused, Limits, Receipt, Record, Unreachabl
 from agent.daemon.buffer import Lane
 from agent.daemon.buffer.facts import Waiting
 from agent.daemon.buffer.orders import Done, Order
+from agent.daemon.buffer.reading import Found
 from agent.driver import DriverError, Instant, Sample, Sink
 from tests.simulation.card import SimStore
 from tests.simulation.clock import SimClock
@@ -164,6 +165,14 @@ class CursorAhead(SimStore):
         for cursor in order.cursors:
             cursor.settled.add(cursor.settled.through + 1, cursor.settled.through + 2)
         return super().commit(order)
+
+
+class DropsAlarms(SimStore):
+    """Whoever asks for the oldest ordinary chunks is given the oldest of any kind."""
+
+    def oldest(self, number: int, limit: int, ordinary: bool) -> Found:  # noqa: FBT001 - as the sound one
+        del ordinary
+        return super().oldest(number, limit, ordinary=False)
 
 
 class _Driving(_Through):

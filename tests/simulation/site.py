@@ -68,7 +68,7 @@ def applied(
     running = plan.Plan(
         format=plan.FORMAT,
         origin=plan.Origin("simulation", {}),
-        site=plan.Site("Simulated", GATEWAY, "UTC", kind.buffer_bytes, may_lose_s),
+        site=plan.Site("Simulated", GATEWAY, "UTC", kind.buffer_bytes, may_lose_s, kind.when_full),
         devices={
             device: plan.Device(
                 device, "simulated", wire.name, "", seconds, enabled=True, points=_points(seconds)

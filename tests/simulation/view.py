@@ -26,6 +26,7 @@ class View:
         held: every sample that is there, by its number.
         set_aside: what each destination refused, by its name.
         losses: the ledger of losses, as it grew.
+        file_bytes: of the database, its log aside.
         readings: how many the store says it has accepted.
     """
 
@@ -33,6 +34,7 @@ class View:
     held: dict[int, Key]
     set_aside: dict[str, set[Identity]]
     losses: list[LossEntry]
+    file_bytes: int
     readings: int
 
     def lost(self, destination: str, number: int) -> bool:
@@ -60,12 +62,12 @@ def view(home: Path) -> View:
         db = Database(folder / "buffer.db", Frame(1 << 20, 1000, 0, bytes(8)))
         db.open()
         try:
-            return _read(db)
+            return _read(db, (folder / "buffer.db").stat().st_size)
         finally:
             db.close()
 
 
-def _read(db: Database) -> View:
+def _read(db: Database, size: int) -> View:
     tables = Tables(db)
     cursors = {cursor.name: cursor for cursor in tables.load()}
     held = {}
@@ -77,4 +79,4 @@ def _read(db: Database) -> View:
     for name, epoch, seq in db.rows("select destination, epoch, seq from rejected"):
         set_aside.setdefault(name, set()).add((epoch, seq))
     losses = [loss for _, loss in ledger.losses(db)]
-    return View(cursors, held, set_aside, losses, tables.accepted.readings)
+    return View(cursors, held, set_aside, losses, size, tables.accepted.readings)

@@ -154,11 +154,13 @@ class World:
 
     def _judge_liveness(self, began_s: float) -> None:
         now_s = asyncio.get_running_loop().time()
+        found = view(self.folder) if self.kind.small else None
         for name, waiting in self.ledger.open.items():
             late = [
                 key
-                for key in waiting
-                if key not in self.clouds[name].refused
+                for key, number in waiting.items()
+                if not (found and found.lost(name, number))
+                and key not in self.clouds[name].refused
                 and not self.policies.may_expire(name, key)
                 and (self.ledger.served[key].committed_s or 0.0) < now_s - LIVENESS_S
             ]
