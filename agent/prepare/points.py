@@ -42,6 +42,7 @@ class PointSettings(Settings):
 
 
 Point = TypeVar("Point", bound=PointSettings)
+T = TypeVar("T")
 
 
 def switched_on(points: Mapping[str, Point], device: DeviceInput) -> Iterator[tuple[str, Point]]:
@@ -57,8 +58,7 @@ def range_of(
 ) -> tuple[float | None, float | None]:
     """Its plausible range, in its own unit: the technician's word goes before the profile's."""
     override = device.settings.points.get(name, PointOverride())
-    low, high = override.min, override.max
-    return point.min if low is None else low, point.max if high is None else high
+    return _either(override.min, point.min), _either(override.max, point.max)
 
 
 def point_of(
@@ -74,10 +74,9 @@ def point_of(
     """
     override = device.settings.points.get(name, PointOverride())
     low, high = range_of(name, point, device)
-    deadband = point.deadband if override.deadband is None else override.deadband
+    deadband = _either(override.deadband, point.deadband)
     silence_s = override.silence or point.silence
     on_change = deadband is not None or silence_s is not None
-    above, below, watched = override.alarm_above, override.alarm_below, override.alarm_on_change
     return plan.Point(
         unit=point.unit,
         every_s=every_s,
@@ -89,7 +88,11 @@ def point_of(
         deadband=(deadband.absolute if deadband else 0.0) if on_change else None,
         deadband_share=deadband.share if deadband else 0.0,
         silence_s=(silence_s or SILENCE_S) if on_change else None,
-        alarm_above=point.alarm_above if above is None else above,
-        alarm_below=point.alarm_below if below is None else below,
-        alarm_on_change=point.alarm_on_change if watched is None else watched,
+        alarm_above=_either(override.alarm_above, point.alarm_above),
+        alarm_below=_either(override.alarm_below, point.alarm_below),
+        alarm_on_change=_either(override.alarm_on_change, point.alarm_on_change),
     )
+
+
+def _either(own: T | None, profiles: T) -> T:
+    return profiles if own is None else own
